@@ -1,0 +1,1 @@
+//! The aggregation run: job graph, bisection, submission, finality.

@@ -1,0 +1,1 @@
+//! Operators that verify a final proof and sign it, and the collector of their signatures.

@@ -1,0 +1,2 @@
+//! The collimate command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Typed bindings and deployment of the contracts.

@@ -1,0 +1,2 @@
+//! The collimated command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Content-addressed object store: a folder or any S3 API.

@@ -1,0 +1,1 @@
+//! Proving jobs and the light client for the proving process.

@@ -1,0 +1,1 @@
+//! PostgreSQL: proofs, runs, jobs, transactions, cursors.

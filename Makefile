@@ -1,0 +1,74 @@
+# Collimate's tasks. `make help` lists them; CONTRIBUTING.md says more.
+#
+# Three Rust workspaces, each with a target folder of its own, since their flags differ: everything
+# light (.), the proving process (prover/) and the zkVM guests (programs/). One profile: release.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+TARGET_DIR ?= target
+PROVER_TARGET_DIR ?= prover/target
+PROGRAMS_TARGET_DIR ?= programs/target
+DEMO_ARGS ?=
+
+# Flags from outside would replace those of prover/.cargo/config.toml: proving would be 3.5 times slower.
+unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_DIR
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+export PROGRAMS_TARGET_DIR := $(abspath $(PROGRAMS_TARGET_DIR))
+export COLLIMATE_PROVER ?= $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
+
+# cargo takes .cargo/config.toml from the folder that it runs in, so the prover's commands run in prover/.
+cargo := CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) cargo
+cargo_prover := cd prover && CARGO_TARGET_DIR=$(abspath $(PROVER_TARGET_DIR)) cargo
+step = @scripts/step "$@"
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what this machine lacks (Debian 12 or Ubuntu, as root or with sudo)
+	$(step) 'scripts/setup.sh'
+
+demo: build ## aggregate real proofs on a local Ethereum node and check every claim (DEMO_ARGS=...)
+	@$(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
+
+build: setup build-main build-prover ## build collimate, collimated and collimate-prover
+build-main:
+	$(step) '$(cargo) build --release --locked --workspace'
+build-prover:
+	$(step) '$(cargo_prover) build --release --locked'
+
+test: setup test-contracts test-main test-prover ## run every test that proves nothing
+test-contracts:
+	$(step) 'FOUNDRY_PROFILE=ci contracts/bin/forge test'
+test-main:
+	$(step) '$(cargo) test --release --locked --workspace'
+test-prover:
+	$(step) '$(cargo_prover) test --release --locked'
+
+test-proving: build ## run the tests that prove, kill and restart (about an hour), and rebuild the guests
+	$(step) '$(cargo_prover) test --release --locked -- --ignored --test-threads=1'
+
+lint: setup-lint lint-format lint-scripts lint-deps lint-main lint-prover ## check formatting, scripts, dependencies; clippy
+setup-lint:
+	$(step) 'scripts/setup.sh --lint'
+lint-format:
+	$(step) 'cargo fmt --all --check; (cd prover && cargo fmt --check); (cd programs && cargo fmt --all --check); contracts/bin/forge fmt --check'
+lint-scripts:
+	$(step) "git grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh$$' | xargs shellcheck"
+lint-deps: # cargo-deny takes minutes to compile, so it is used where it is installed; advisories need the network
+	$(step) 'if command -v cargo-deny >/dev/null; then for m in Cargo.toml prover/Cargo.toml programs/Cargo.toml; do cargo deny --offline --config deny.toml --manifest-path $$m check bans licenses sources; done; else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi'
+lint-main:
+	$(step) '$(cargo) clippy --release --locked --workspace --all-targets -- -D warnings'
+lint-prover:
+	$(step) '$(cargo_prover) clippy --release --locked --all-targets -- -D warnings'
+
+programs: ## rebuild the zkVM guests: ELFs and program ids below programs/elf
+	$(step) 'scripts/setup.sh --guests && programs/build.sh'
+
+bench: build ## measure speed, memory and gas (docs/benchmarks.md)
+	$(step) '$(cargo) bench --profile release --locked --workspace'
+
+.PHONY: help setup demo build build-main build-prover test test-contracts test-main test-prover test-proving \
+        lint setup-lint lint-format lint-scripts lint-deps lint-main lint-prover programs bench

@@ -1,1 +1,32 @@
 //! Typed bindings and deployment of the contracts.
+//!
+//! The bindings are made from `contracts/artifacts`, which are committed; `contracts/bin/artifacts --check` fails when they
+//! are not those of the Solidity sources.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`bindings`] | one module a contract: calls, events, errors, deployment code |
+//! | [`deploy`] | [`deploy::deploy`] puts everything on a chain and returns a [`Deployment`] |
+//! | [`points`] | BLS12-381 points, between blst's encoding and the contracts' |
+//! | [`signing`] | what operators sign, byte for byte as the contracts compute it |
+//! | [`quorum`] | the `proofBytes` of `QuorumSP1Verifier` |
+//! | [`revert`] | revert data as text, across all contracts |
+
+pub mod bindings;
+pub mod deploy;
+mod error;
+pub mod points;
+pub mod quorum;
+pub mod revert;
+pub mod signing;
+
+pub use bindings::{
+    aligned_proof_aggregation_service::AlignedProofAggregationService,
+    operator_registry::OperatorRegistry, quorum_sp1_verifier::QuorumSP1Verifier,
+    sp1_groth16_verifier::SP1Groth16Verifier,
+};
+pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
+pub use error::ContractsError;
+pub use points::{G1Point, G2Point};
+pub use quorum::QuorumProof;
+pub use revert::decode_revert;

@@ -1,0 +1,52 @@
+//! Calls, events, errors and deployment code of each contract.
+//!
+//! Generated from `contracts/artifacts`; the Solidity sources carry the documentation. A contract's structs, such as
+//! `BLS12381::G2Point`, are types of its own module: [`crate::points`] converts.
+
+macro_rules! binding {
+    ($module:ident, $contract:ident, $artifact:literal) => {
+        #[doc = concat!("Bindings of `", stringify!($contract), "`.")]
+        #[allow(
+            missing_docs,
+            missing_debug_implementations,
+            unreachable_pub,
+            clippy::all,
+            clippy::unwrap_used,
+            clippy::expect_used,
+            clippy::panic,
+            clippy::indexing_slicing,
+            reason = "generated code"
+        )]
+        pub mod $module {
+            alloy::sol!(
+                #[sol(rpc, abi)]
+                #[derive(Debug, PartialEq, Eq)]
+                $contract,
+                $artifact
+            );
+        }
+    };
+}
+
+binding!(
+    aligned_proof_aggregation_service,
+    AlignedProofAggregationService,
+    "../../contracts/artifacts/AlignedProofAggregationService.json"
+);
+binding!(operator_registry, OperatorRegistry, "../../contracts/artifacts/OperatorRegistry.json");
+binding!(
+    quorum_sp1_verifier,
+    QuorumSP1Verifier,
+    "../../contracts/artifacts/QuorumSP1Verifier.json"
+);
+binding!(
+    sp1_groth16_verifier,
+    SP1Groth16Verifier,
+    "../../contracts/artifacts/SP1Groth16Verifier.json"
+);
+binding!(isp1_verifier, ISP1Verifier, "../../contracts/artifacts/ISP1Verifier.json");
+binding!(
+    irisc_zero_verifier,
+    IRiscZeroVerifier,
+    "../../contracts/artifacts/IRiscZeroVerifier.json"
+);

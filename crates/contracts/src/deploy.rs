@@ -1,0 +1,142 @@
+//! Deployment of everything.
+
+use alloy::{
+    contract,
+    network::Ethereum,
+    primitives::{Address, B256},
+    providers::Provider,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AlignedProofAggregationService, ContractsError, OperatorRegistry, QuorumSP1Verifier,
+    decode_revert,
+};
+
+/// What is deployed, and with which constants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployConfig {
+    /// Program id of the SP1 aggregation program (`chunk_aggregator`), fixed for good.
+    pub program_id: B256,
+    /// Who verifies its proofs on chain.
+    pub verification: Sp1Verification,
+    /// RISC Zero's verifier and the image id of an aggregation program, to take RISC Zero proofs too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risc0: Option<(Address, B256)>,
+}
+
+/// Who verifies the final proof on chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sp1Verification {
+    /// Operators with stake, whose registry and verifier are deployed too: worth the stake.
+    Quorum(QuorumConfig),
+    /// A verifier contract that exists, such as SP1's verifier gateway: worth the proof itself.
+    Existing(Address),
+}
+
+/// Constants of the operators' registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuorumConfig {
+    /// Names the slasher, once; has no other power.
+    pub owner: Address,
+    /// Blocks in an epoch. Registrations count from the next epoch on.
+    pub epoch_blocks: u64,
+    /// Epochs for which leaving stake stays locked, at least 2.
+    pub unbonding_epochs: u64,
+    /// Least stake of an operator, in wei.
+    pub min_stake_wei: u128,
+}
+
+/// Where everything is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Chain that the addresses belong to.
+    pub chain_id: u64,
+    /// A block before the first deployment: whoever follows events starts after it.
+    pub block: u64,
+    /// The `AlignedProofAggregationService`.
+    pub service: Address,
+    /// The `ISP1Verifier` that the service asks: the quorum's, or the one that existed.
+    pub sp1_verifier: Address,
+    /// The `OperatorRegistry` behind a quorum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Address>,
+    /// Program id of the aggregation program.
+    pub program_id: B256,
+}
+
+/// Deploys everything from the provider's default account, and waits until it is mined.
+///
+/// # Errors
+/// [`ContractsError::NoVerifier`] if an existing verifier is named where no contract is, before anything is deployed;
+/// [`ContractsError::Deploy`] names the contract that failed; [`ContractsError::Transport`] if the node does not answer.
+pub async fn deploy<P: Provider>(
+    provider: P,
+    config: &DeployConfig,
+) -> Result<Deployment, ContractsError> {
+    let chain_id = provider.get_chain_id().await?;
+    let block = provider.get_block_number().await?;
+    let (registry, sp1_verifier) = match &config.verification {
+        Sp1Verification::Existing(address) => {
+            if provider.get_code_at(*address).await?.is_empty() {
+                return Err(ContractsError::NoVerifier(*address));
+            }
+            (None, *address)
+        }
+        Sp1Verification::Quorum(quorum) => {
+            let registry = deploy_registry(&provider, quorum).await?;
+            let verifier = deployed(
+                "QuorumSP1Verifier",
+                QuorumSP1Verifier::deploy_builder(&provider, registry).deploy().await,
+            )?;
+            (Some(registry), verifier)
+        }
+    };
+    let (risc0_verifier, risc0_image_id) = config.risc0.unwrap_or_default();
+    let service = deployed(
+        "AlignedProofAggregationService",
+        AlignedProofAggregationService::deploy_builder(
+            &provider,
+            sp1_verifier,
+            config.program_id,
+            risc0_verifier,
+            risc0_image_id,
+        )
+        .deploy()
+        .await,
+    )?;
+    Ok(Deployment {
+        chain_id,
+        block,
+        service,
+        sp1_verifier,
+        registry,
+        program_id: config.program_id,
+    })
+}
+
+async fn deploy_registry<P: Provider<Ethereum>>(
+    provider: &P,
+    quorum: &QuorumConfig,
+) -> Result<Address, ContractsError> {
+    let builder = OperatorRegistry::deploy_builder(
+        provider,
+        quorum.owner,
+        quorum.epoch_blocks,
+        quorum.unbonding_epochs,
+        quorum.min_stake_wei,
+    );
+    deployed("OperatorRegistry", builder.deploy().await)
+}
+
+fn deployed(
+    contract: &'static str,
+    result: Result<Address, contract::Error>,
+) -> Result<Address, ContractsError> {
+    result.map_err(|source| {
+        let reason = source.as_revert_data().and_then(|data| decode_revert(&data));
+        let reason = reason.unwrap_or_else(|| source.to_string());
+        ContractsError::Deploy { contract, reason, source: Box::new(source) }
+    })
+}

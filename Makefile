@@ -17,11 +17,11 @@ DEMO_ARGS ?=
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_DIR
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 export PROGRAMS_TARGET_DIR := $(abspath $(PROGRAMS_TARGET_DIR))
-export COLLIMATE_PROVER ?= $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
 
 # cargo takes .cargo/config.toml from the folder that it runs in, so the prover's commands run in prover/.
 cargo := CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) cargo
 cargo_prover := cd prover && CARGO_TARGET_DIR=$(abspath $(PROVER_TARGET_DIR)) cargo
+prover := $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
 step = @scripts/step "$@"
 
 help: ## list the tasks
@@ -31,7 +31,7 @@ setup: ## install what this machine lacks (Debian 12 or Ubuntu, as root or with 
 	$(step) 'scripts/setup.sh'
 
 demo: build ## aggregate real proofs on a local Ethereum node and check every claim (DEMO_ARGS=...)
-	@$(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
+	@COLLIMATE_PROVER=$(prover) $(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
 
 build: setup build-main build-prover ## build collimate, collimated and collimate-prover
 build-main:
@@ -41,16 +41,18 @@ build-prover:
 
 test: setup test-contracts test-main test-prover ## run every test that proves nothing
 test-contracts:
-	$(step) 'FOUNDRY_PROFILE=ci contracts/bin/forge test'
+	$(step) 'contracts/bin/artifacts --check; FOUNDRY_PROFILE=ci contracts/bin/forge test'
 test-main:
 	$(step) '$(cargo) test --release --locked --workspace'
 test-prover:
 	$(step) '$(cargo_prover) test --release --locked'
 
-test-proving: build ## run the tests that prove, kill and restart (about an hour), and rebuild the guests
+test-proving: build setup-guests ## run the tests that prove, kill and restart (hours), and rebuild the guests twice
+	$(step) 'COLLIMATE_PROVER=$(prover) programs/build.sh --check'
 	$(step) '$(cargo_prover) test --release --locked -- --ignored --test-threads=1'
+	$(step) 'COLLIMATE_PROVER=$(prover) $(cargo) test --release --locked --workspace -- --ignored --test-threads=1'
 
-lint: setup-lint lint-format lint-scripts lint-deps lint-main lint-prover ## check formatting, scripts, dependencies; clippy
+lint: setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover ## check formatting, scripts, dependencies; clippy
 setup-lint:
 	$(step) 'scripts/setup.sh --lint'
 lint-format:
@@ -61,14 +63,18 @@ lint-deps: # cargo-deny takes minutes to compile, so it is used where it is inst
 	$(step) 'if command -v cargo-deny >/dev/null; then for m in Cargo.toml prover/Cargo.toml programs/Cargo.toml; do cargo deny --offline --config deny.toml --manifest-path $$m check bans licenses sources; done; else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi'
 lint-main:
 	$(step) '$(cargo) clippy --release --locked --workspace --all-targets -- -D warnings'
+lint-queries: # the committed metadata is what the migrations and a real PostgreSQL give
+	$(step) 'CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) crates/store/prepare.sh --check'
 lint-prover:
 	$(step) '$(cargo_prover) clippy --release --locked --all-targets -- -D warnings'
 
-programs: ## rebuild the zkVM guests: ELFs and program ids below programs/elf
-	$(step) 'scripts/setup.sh --guests && programs/build.sh'
+programs: setup-guests build-prover ## rebuild the zkVM guests: ELFs and program ids below programs/elf
+	$(step) 'COLLIMATE_PROVER=$(prover) programs/build.sh'
+setup-guests:
+	$(step) 'scripts/setup.sh --guests'
 
 bench: build ## measure speed, memory and gas (docs/benchmarks.md)
 	$(step) '$(cargo) bench --profile release --locked --workspace'
 
 .PHONY: help setup demo build build-main build-prover test test-contracts test-main test-prover test-proving \
-        lint setup-lint lint-format lint-scripts lint-deps lint-main lint-prover programs bench
+        lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench

@@ -1,1 +1,52 @@
-//! PostgreSQL: proofs, runs, jobs, transactions, cursors.
+//! PostgreSQL: proofs, runs, jobs, transactions, cursors, and the embedded server they live in by default.
+//!
+//! ```text
+//!            insert_proof   mark_verified   queue        open_run            settle            submitted   mark_final
+//!   proof  ── received ───── verified ───── queued ───── proving ────────── aggregated ─────── submitted ─── final
+//!   run                                                  proving ─ settle ─ attesting ─ seal ─ submitting
+//!                                                                                      └ submitted ─ confirming ─ final
+//! ```
+//!
+//! Rules, each held by the schema and not only by this code:
+//!
+//! - **A status changes only along its table** ([`ProofStatus::may_become`], [`RunStatus::may_become`]). Each step is
+//!   one guarded `UPDATE … WHERE status = …`: of two racers one gets [`StoreError::WrongStatus`]. A trigger refuses
+//!   what no table lists.
+//! - **Run and proofs move together**, in one transaction.
+//! - **A proof is in at most one live run** (partial unique index); [`Store::open_run`] takes queued proofs with
+//!   `FOR UPDATE SKIP LOCKED`.
+//! - **Positions are dense**: 0..leaf_count, also after a quarantine. The position is the leaf's index in the tree.
+//! - **Every change has a time**: triggers write the history.
+//! - **No end without a name**: `rejected` and `failed` carry a code and a reason.
+//! - **What was acknowledged survives** a kill of the server or of this process: the server syncs before it answers.
+//!
+//! What can be computed from what is stored (leaves, paths, blobs) is not stored. Proof files and job outputs are
+//! objects (`collimate-objects`), named here by their hash.
+//!
+//! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
+
+mod embedded;
+mod error;
+mod jobs;
+mod lock;
+mod proofs;
+mod run_queries;
+mod runs;
+mod status;
+mod store;
+
+pub use embedded::EmbeddedPostgres;
+pub use error::StoreError;
+pub use jobs::{Job, NewJob};
+pub use lock::AggregatorLock;
+pub use proofs::{NewProof, Proof, ProofEvent, QueueDepth, Submission};
+pub use run_queries::{Run, RunEvent};
+pub use runs::{ProofsOfFailedRun, Statement};
+pub use status::{JobStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
+pub use store::{Deployment, Store};
+
+/// The identifier of a proof (UUID version 7: its order is the order of submission).
+pub type ProofId = uuid::Uuid;
+
+/// The number of a run.
+pub type RunId = i64;

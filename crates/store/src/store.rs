@@ -1,0 +1,85 @@
+//! The connection to the database.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::StoreError;
+
+/// Connections each process keeps at most. Queries are short; more would only queue inside the server.
+const MAX_CONNECTIONS: u32 = 10;
+
+/// How long a query waits for a connection, which covers a restart of the server.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The database, with its schema up to date. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) options: PgConnectOptions,
+}
+
+/// The contract that runs are submitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Deployment {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Address of the `AlignedProofAggregationService`.
+    pub contract: [u8; 20],
+}
+
+impl Store {
+    /// Connects to a `postgres://` URL and brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`] for what is no URL, [`StoreError::Database`] when the server does not answer,
+    /// [`StoreError::Migrate`] when the schema is not ours or newer.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        // The URL may hold a password: the error must not repeat it.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Url("it is no postgres:// URL".into()))?
+            .application_name("collimate");
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool, options })
+    }
+
+    /// Asks the server whether it is there, for readiness.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when it is not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!(r#"SELECT 1 AS "one!""#).fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Waits for the queries in progress and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The database's integers are signed.
+pub(crate) fn to_i64(what: &'static str, value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::OutOfRange { what, value })
+}
+
+/// For columns whose CHECK excludes negative numbers.
+pub(crate) fn to_u64(value: i64) -> u64 {
+    value.unsigned_abs()
+}
+
+/// For columns whose CHECK excludes negative numbers.
+pub(crate) fn to_u32(value: i32) -> u32 {
+    value.unsigned_abs()
+}
+
+/// Reasons come from other programs' errors, which can be of any length.
+pub(crate) fn short(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '\0').take(4096).collect()
+}

@@ -26,6 +26,9 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # version_at_least HAVE WANT, both dotted numbers
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
+[ "$(uname -sm)" = 'Linux x86_64' ] || fail "Foundry and the prover are only set up for Linux on x86_64, not for $(uname -sm)" \
+    "use an x86_64 machine or virtual machine with Debian 12 or Ubuntu"
+
 # --- Debian packages -------------------------------------------------------------------------------
 
 as_root() {
@@ -138,35 +141,12 @@ prover/engine-patch/apply.sh
 fetch prover
 if [ -e programs/Cargo.toml ]; then fetch programs; fi
 
-# foundry TOOL: npm leaves out the package with a tool's binary where node is older than that package asks
-# for (20; Debian 12 has 18), though the binary needs no node. Then it is unpacked here, as locked.
-foundry() {
-    local arch package folder version integrity archive
-    arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-    package=@foundry-rs/$1-linux-$arch
-    folder=contracts/node_modules/$package
-    [ ! -x "$folder/bin/$1" ] || return 0
-    read -r version integrity < <(jq -r --arg name "${folder#contracts/}" \
-        '.packages[$name] | "\(.version) \(.integrity)"' contracts/package-lock.json)
-    archive=$(mktemp)
-    (cd "$(mktemp -d)" && npm pack --silent "$package@$version" >/dev/null && mv ./*.tgz "$archive" && rmdir "$PWD") ||
-        fail "npm could not fetch $package $version" "check the network and run this again"
-    [ "$integrity" = "sha512-$(node -e '
-        const { createHash } = require("crypto"), { readFileSync } = require("fs");
-        console.log(createHash("sha512").update(readFileSync(process.argv[1])).digest("base64"));' "$archive")" ] ||
-        fail "$package $version is not the file that contracts/package-lock.json names" "do not use it; look into why"
-    mkdir -p "$folder"
-    tar -xzf "$archive" -C "$folder" --strip-components 1
-    rm -f "$archive"
-}
-
 if [ -e contracts/package-lock.json ]; then
     stamp=$(sha256sum contracts/package-lock.json | cut -d' ' -f1)
     if [ "$(cat contracts/node_modules/.installed 2>/dev/null)" != "$stamp" ]; then
         say "installing the Solidity tools (npm ci in contracts/)"
         (cd contracts && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed in $root/contracts" \
-            "check the network, then: cd contracts && npm ci"
-        for tool in forge anvil cast; do foundry "$tool"; done
+            "read npm's message above; with the network mended: cd contracts && npm ci"
         echo "$stamp" >contracts/node_modules/.installed
     fi
 fi

@@ -23,9 +23,6 @@ impl fmt::Display for NodeFault {
             RpcError::ErrorResp(payload) => {
                 write!(f, "{} (code {})", payload.message, payload.code)
             }
-            RpcError::Transport(TransportErrorKind::HttpError(http)) => {
-                write!(f, "HTTP status {}", http.status)
-            }
             RpcError::Transport(TransportErrorKind::Custom(error)) => {
                 let http = error.downcast_ref::<alloy::transports::http::reqwest::Error>();
                 match http {
@@ -35,6 +32,10 @@ impl fmt::Display for NodeFault {
                     None => write!(f, "{error}"),
                 }
             }
+            RpcError::Transport(kind) => match kind.as_http_error() {
+                Some(http) => write!(f, "HTTP status {}", http.status),
+                None => write!(f, "{kind}"),
+            },
             RpcError::NullResp => f.write_str("an empty answer"),
             RpcError::DeserError { err, .. } => write!(f, "an answer that cannot be read: {err}"),
             other => write!(f, "{other}"),

@@ -1,0 +1,35 @@
+//! Prices of the next block, from the node.
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    providers::{DynProvider, Provider},
+};
+
+use crate::{error::ChainError, tx::fees::MarketFees};
+
+/// Blocks whose tips are looked at.
+const BLOCKS: u64 = 5;
+
+/// The tip to offer is the highest that the cheaper half of any of the last blocks paid.
+const PERCENTILE: f64 = 50.0;
+
+/// Asks for the prices; the tip is at least `least_tip` wei.
+pub(crate) async fn market_fees(
+    provider: &DynProvider,
+    least_tip: u128,
+) -> Result<MarketFees, ChainError> {
+    let history = provider
+        .get_fee_history(BLOCKS, BlockNumberOrTag::Latest, &[PERCENTILE])
+        .await
+        .map_err(ChainError::node("eth_feeHistory"))?;
+    let tip = history.reward.iter().flatten().flatten().copied().max().unwrap_or_default();
+    let base_fee = match history.next_block_base_fee() {
+        Some(fee) => fee,
+        None => provider.get_gas_price().await.map_err(ChainError::node("eth_gasPrice"))?,
+    };
+    let blob_base_fee = match history.next_block_blob_base_fee() {
+        Some(fee) => fee,
+        None => provider.get_blob_base_fee().await.map_err(ChainError::node("eth_blobBaseFee"))?,
+    };
+    Ok(MarketFees { base_fee, priority_fee: tip.max(least_tip), blob_base_fee })
+}

@@ -60,7 +60,7 @@ lint-format:
 lint-scripts:
 	$(step) "git grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh$$' | xargs shellcheck"
 lint-deps: # cargo-deny takes minutes to compile, so it is used where it is installed; advisories need the network
-	$(step) 'if command -v cargo-deny >/dev/null; then for m in Cargo.toml prover/Cargo.toml programs/Cargo.toml; do cargo deny --offline --config deny.toml --manifest-path $$m check bans licenses sources; done; else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi'
+	$(step) 'if command -v cargo-deny >/dev/null; then for m in Cargo.toml prover/Cargo.toml programs/Cargo.toml; do cargo deny --frozen --config deny.toml --manifest-path $$m check bans licenses sources; done; else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi'
 lint-main:
 	$(step) '$(cargo) clippy --release --locked --workspace --all-targets -- -D warnings'
 lint-queries: # the committed metadata is what the migrations and a real PostgreSQL give

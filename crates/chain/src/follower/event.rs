@@ -18,6 +18,8 @@ pub struct BlockId {
 /// How far a follower has come. It is plain data (serde): store it as JSON beside the events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
+    /// Block at which following began.
+    pub start: u64,
     /// First block whose events were not delivered yet.
     pub next: u64,
     /// The newest blocks that were delivered, ascending: what a reorganisation is recognised by, also one that happened
@@ -28,7 +30,7 @@ pub struct Cursor {
 impl Cursor {
     /// A cursor that begins at block `start`.
     pub const fn starting_at(start: u64) -> Self {
-        Self { next: start, recent: Vec::new() }
+        Self { start, next: start, recent: Vec::new() }
     }
 
     /// The newest delivered block, if known.

@@ -58,7 +58,7 @@ setup-lint:
 lint-format:
 	$(step) 'cargo fmt --all --check; (cd prover && cargo fmt --check); (cd programs && cargo fmt --all --check); contracts/bin/forge fmt --check'
 lint-scripts:
-	$(step) "git grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh$$' | xargs shellcheck"
+	$(step) "git grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh$$' | xargs shellcheck --severity=warning"
 lint-deps: # cargo-deny takes minutes to compile, so it is used where it is installed; advisories need the network
 	$(step) 'if command -v cargo-deny >/dev/null; then for m in Cargo.toml prover/Cargo.toml programs/Cargo.toml; do cargo deny --frozen --config deny.toml --manifest-path $$m check bans licenses sources; done; else echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"; fi'
 lint-main:

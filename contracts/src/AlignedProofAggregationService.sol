@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-
 import {IRiscZeroVerifier} from "./interfaces/IRiscZeroVerifier.sol";
 import {ISP1Verifier} from "./interfaces/ISP1Verifier.sol";
+import {Inclusion} from "./libraries/Inclusion.sol";
 import {MAX_BLOBS, RunStatement} from "./libraries/RunStatement.sol";
 
 /// @title Registry of aggregated proofs
@@ -112,8 +111,7 @@ contract AlignedProofAggregationService {
     }
 
     /// @notice Whether a registered run covers a proof of this program with these public inputs.
-    /// @dev The leaf is a hash of 32 bytes and a node one of 64, so no node passes for a leaf. The path alone decides which
-    /// root is asked for; an unregistered one answers false.
+    /// @dev The path alone decides which root is asked for (see `Inclusion`); an unregistered one answers false.
     /// @param path Siblings from the leaf to the root; empty in a run of one proof.
     /// @param programId SP1: the verifying key's `bytes32()`. RISC Zero: the image id.
     /// @param publicInputs SP1: the public values. RISC Zero: the journal.
@@ -122,9 +120,8 @@ contract AlignedProofAggregationService {
         view
         returns (bool)
     {
-        bytes32 commitment = keccak256(abi.encodePacked(publicInputs, programId));
-        bytes32 leaf = keccak256(abi.encodePacked(commitment));
-        return _aggregations[MerkleProof.processProofCalldata(path, leaf)].leafCount != 0;
+        bytes32 root = Inclusion.rootOf(path, Inclusion.commitment(programId, publicInputs));
+        return _aggregations[root].leafCount != 0;
     }
 
     /// @dev Stores the run before its proof is verified: the verifier is called statically and a bad proof reverts it all.

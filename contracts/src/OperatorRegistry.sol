@@ -146,7 +146,8 @@ contract OperatorRegistry {
     /// @param minStake Least stake of an operator, in wei.
     constructor(address owner, uint64 epochBlocks, uint64 unbondingEpochs, uint128 minStake) {
         require(
-            owner != address(0) && epochBlocks != 0 && unbondingEpochs >= 2 && minStake != 0, InvalidConfiguration()
+            owner != address(0) && epochBlocks != 0 && unbondingEpochs >= 2 && minStake != 0,
+            InvalidConfiguration()
         );
         OWNER = owner;
         EPOCH_BLOCKS = epochBlocks;
@@ -181,7 +182,9 @@ contract OperatorRegistry {
         bytes32 keyHash = keccak256(abi.encode(publicKey));
         require(!_keyUsed[keyHash], KeyAlreadyUsed(keyHash));
         bytes32 message = proofOfPossessionMessage(msg.sender, publicKey);
-        require(BLS12381.verify(publicKey, message, POP_DOMAIN, proofOfPossession), InvalidProofOfPossession());
+        require(
+            BLS12381.verify(publicKey, message, POP_DOMAIN, proofOfPossession), InvalidProofOfPossession()
+        );
 
         Snapshot storage next = _nextSnapshot();
         require(next.operators < MAX_OPERATORS, TooManyOperators());
@@ -399,8 +402,7 @@ contract OperatorRegistry {
         Snapshot storage next = _nextSnapshot();
         _setStake(id, 0, next);
         next.operators -= 1;
-        next.aggregatedKey
-            .store(BLS12381.addG2(next.aggregatedKey.load(), BLS12381.negate(_keys[id].load())));
+        next.aggregatedKey.store(BLS12381.addG2(next.aggregatedKey.load(), BLS12381.negate(_keys[id].load())));
         operator_.active = false;
         delete _activeId[operator_.account];
         emit OperatorDeregistered(id, next.epoch);

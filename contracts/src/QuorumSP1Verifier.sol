@@ -44,7 +44,10 @@ contract QuorumSP1Verifier is ISP1Verifier {
     }
 
     /// @inheritdoc ISP1Verifier
-    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes) external view {
+    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes)
+        external
+        view
+    {
         (uint64 epoch, BLS12381.G1Point memory signature, uint32[] memory absent) = _decode(proofBytes);
         uint64 current = REGISTRY.currentEpoch();
         require(epoch == current || epoch + 1 == current, EpochNotAccepted(epoch, current));

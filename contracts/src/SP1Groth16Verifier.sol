@@ -89,7 +89,10 @@ contract SP1Groth16Verifier is ISP1Verifier {
     }
 
     /// @inheritdoc ISP1Verifier
-    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes) external view {
+    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes)
+        external
+        view
+    {
         require(proofBytes.length == PROOF_LENGTH, InvalidProofLength(proofBytes.length));
         bytes4 selector = bytes4(proofBytes);
         require(selector == bytes4(VERIFIER_HASH), WrongVerifierSelector(selector, bytes4(VERIFIER_HASH)));
@@ -127,7 +130,8 @@ contract SP1Groth16Verifier is ISP1Verifier {
     /// @dev Deploys a contract whose code is a STOP, so that nobody can call into it, followed by `data`.
     function _storeAsCode(bytes memory data) private returns (address pointer) {
         // PUSH2 length DUP1 PUSH1 0x0a PUSH0 CODECOPY PUSH0 RETURN: returns what follows these ten bytes.
-        bytes memory creation = abi.encodePacked(hex"61", uint16(data.length + 1), hex"80600a5f395ff3", hex"00", data);
+        bytes memory creation =
+            abi.encodePacked(hex"61", uint16(data.length + 1), hex"80600a5f395ff3", hex"00", data);
         assembly ("memory-safe") {
             pointer := create(0, add(creation, 0x20), mload(creation))
         }

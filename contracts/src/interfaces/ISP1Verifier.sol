@@ -8,5 +8,7 @@ interface ISP1Verifier {
     /// @param programVKey Program id: the verifying key's `bytes32()`.
     /// @param publicValues What the program committed.
     /// @param proofBytes The proof in the verifier's own form.
-    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes) external view;
+    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes)
+        external
+        view;
 }

@@ -62,7 +62,7 @@ library BLS12381 {
         returns (bool valid)
     {
         if (isInfinity(publicKey)) return false;
-        G1Point memory hashed = hashToG1(message, domain);
+        G1Point memory hashed = hashToG1(abi.encodePacked(message), domain);
         // e(signature, -generator) · e(hash, key) = 1
         bytes memory input = abi.encode(signature, negatedGenerator(), hashed, publicKey);
         assembly ("memory-safe") {
@@ -72,17 +72,22 @@ library BLS12381 {
     }
 
     /// @notice Hashes a message to G1: `hash_to_curve` of RFC 9380 with the suite BLS12381G1_XMD:SHA-256_SSWU_RO_.
-    function hashToG1(bytes32 message, bytes memory domain) internal view returns (G1Point memory) {
+    function hashToG1(bytes memory message, bytes memory domain) internal view returns (G1Point memory) {
         bytes32[4] memory uniform = expandMessage(message, domain);
         // The precompile's map clears the cofactor; doing so before instead of after the addition gives the same point.
         return addG1(_mapToG1(uniform[0], uniform[1]), _mapToG1(uniform[2], uniform[3]));
     }
 
     /// @notice `expand_message_xmd` of RFC 9380, 5.3.1, with SHA-256 and 128 bytes of output.
-    function expandMessage(bytes32 message, bytes memory domain) internal pure returns (bytes32[4] memory uniform) {
+    function expandMessage(bytes memory message, bytes memory domain)
+        internal
+        pure
+        returns (bytes32[4] memory uniform)
+    {
         bytes memory suffix = abi.encodePacked(domain, uint8(domain.length));
         // 64 zero bytes (one block of SHA-256), the message, the output's length in two bytes, a zero byte, the domain.
-        bytes32 first = sha256(abi.encodePacked(bytes32(0), bytes32(0), message, uint16(128), uint8(0), suffix));
+        bytes32 first =
+            sha256(abi.encodePacked(bytes32(0), bytes32(0), message, uint16(128), uint8(0), suffix));
         uniform[0] = sha256(abi.encodePacked(first, uint8(1), suffix));
         for (uint256 i = 1; i < 4; ++i) {
             uniform[i] = sha256(abi.encodePacked(first ^ uniform[i - 1], uint8(i + 1), suffix));
@@ -148,7 +153,8 @@ library BLS12381 {
     /// @dev Reduces 64 uniform bytes to an element of the base field and maps it to G1.
     function _mapToG1(bytes32 hi, bytes32 lo) private view returns (G1Point memory point) {
         // Raising to the power of 1 is a reduction. Lengths: base 64, exponent 1, modulus 64 bytes.
-        bytes memory input = abi.encodePacked(uint256(64), uint256(1), uint256(64), hi, lo, uint8(1), P_HI, P_LO);
+        bytes memory input =
+            abi.encodePacked(uint256(64), uint256(1), uint256(64), hi, lo, uint8(1), P_HI, P_LO);
         bool ok;
         assembly ("memory-safe") {
             ok := staticcall(MODEXP_GAS_LIMIT, MODEXP, add(input, 0x20), mload(input), 0x00, 0x40)

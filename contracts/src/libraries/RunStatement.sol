@@ -42,7 +42,11 @@ library RunStatement {
     }
 
     /// @notice The versioned hashes of the transaction's blobs, which must be those of the statement and no others.
-    function carriedBlobs(uint256 leafCount, bytes32 blobsHash) internal view returns (bytes32[] memory hashes) {
+    function carriedBlobs(uint256 leafCount, bytes32 blobsHash)
+        internal
+        view
+        returns (bytes32[] memory hashes)
+    {
         uint256 expected = (leafCount + LEAVES_PER_BLOB - 1) / LEAVES_PER_BLOB;
         uint256 carried = 0;
         while (blobhash(carried) != 0) ++carried;

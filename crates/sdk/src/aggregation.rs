@@ -1,3 +1,4 @@
+mod blobs;
 mod find;
 
 use alloy::{
@@ -169,6 +170,13 @@ impl Aggregation {
         let root = event.root;
         let incomplete = || contradiction(root, "its event is not in a mined block");
         let transaction = log.transaction_hash.ok_or_else(incomplete)?;
+        let block_hash = log.block_hash.ok_or_else(incomplete)?;
+        let provider = self.service.provider();
+        let block = provider
+            .get_block_by_hash(block_hash)
+            .await
+            .map_err(SdkError::node("eth_getBlockByHash"))?
+            .ok_or_else(|| contradiction(root, "the block of its event is not known"))?;
         let run = Run {
             chain_id: self.chain_id,
             contract: self.contract(),
@@ -176,13 +184,12 @@ impl Aggregation {
             leaf_count: u32::try_from(event.leafCount)
                 .map_err(|_| contradiction(root, "its event has an impossible leaf count"))?,
             block_number: log.block_number.ok_or_else(incomplete)?,
-            block_hash: log.block_hash.ok_or_else(incomplete)?,
+            block_hash,
+            block_timestamp: block.header.timestamp,
             transaction,
             blob_hashes: event.blobHashes.clone(),
         };
-        let sent = self
-            .service
-            .provider()
+        let sent = provider
             .get_transaction_by_hash(transaction)
             .await
             .map_err(SdkError::node("eth_getTransactionByHash"))?

@@ -11,8 +11,8 @@ use thiserror::Error;
 ///
 /// | group | codes | meaning |
 /// |---|---|---|
-/// | could not find out | SDK-001, 003-007, 009-011, 015, 020, CHN-… | node, addresses or request have to change |
-/// | does not hold | SDK-002, 008, 012-014, 016-019 | what was claimed, or published, is not so |
+/// | could not find out | SDK-001, 003-007, 009, 010, 020, 021, CHN-… | node, addresses or request have to change |
+/// | does not hold | SDK-002, 008, 011-019 | what was claimed, or published, is not so |
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SdkError {
@@ -172,15 +172,13 @@ pub enum SdkError {
     },
     /// No run of the range covers the proof.
     #[error(
-        "[SDK-016] none of the {searched} runs from block {from} to {to} covers commitment {commitment}; search from an earlier block"
+        "[SDK-016] none of the {searched} runs since block {from} covers commitment {commitment}; search from an earlier block"
     )]
     NotFound {
         /// The proof's commitment.
         commitment: Commitment,
         /// First block searched.
         from: u64,
-        /// Last block searched.
-        to: u64,
         /// Runs whose blobs were read.
         searched: usize,
     },
@@ -280,6 +278,8 @@ impl SdkError {
             self,
             Self::NotRegistered { .. }
                 | Self::NoRunInTransaction { .. }
+                | Self::WrongBlob { .. }
+                | Self::WrongBlobCount { .. }
                 | Self::BlobContent { .. }
                 | Self::WrongRoot { .. }
                 | Self::NotInRun { .. }

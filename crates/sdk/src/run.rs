@@ -16,6 +16,8 @@ pub struct Run {
     pub block_number: u64,
     /// Hash of that block: another one at the same height means a reorganisation.
     pub block_hash: B256,
+    /// Timestamp of that block, Unix seconds: what a beacon node is asked by.
+    pub block_timestamp: u64,
     /// The transaction that registered it and carries its blobs.
     pub transaction: TxHash,
     /// Versioned hashes of its blobs, in order.

@@ -1,1 +1,24 @@
-fn main(){}
+//! `collimate-prover`: the proving process of Collimate.
+//!
+//! It is a process of its own because proving takes most of a machine's memory: when it runs out,
+//! no service dies with it. `serve` takes jobs over HTTP from the aggregator; `prove`, `execute` and
+//! `program-id` work on one program from the command line.
+
+mod cli;
+mod engine;
+mod ledger;
+mod memory;
+mod programs;
+mod progress;
+mod service;
+mod tuning;
+mod worker;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,200 @@
+//! Engines: what proves a program. All of them are the SDK's own clients.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueEnum};
+use collimate_prover_client::Form;
+use sp1_sdk::{
+    CpuProver, CudaProver, Elf, HashableKey, LightProver, NetworkProver, ProveRequest, Prover,
+    ProverClient, ProvingKey, SP1ProofMode, SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey,
+    network::NetworkMode,
+};
+
+use crate::{memory, tuning::MemoryProfile};
+
+/// Which engine proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// This machine's processor
+    Cpu,
+    /// An NVIDIA GPU in this machine, through sp1-gpu-server
+    Cuda,
+    /// The Succinct network, or a self-hosted SP1 cluster at NETWORK_RPC_URL
+    Network,
+}
+
+impl EngineKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// Settings of the engine.
+#[derive(Debug, Clone, Args)]
+pub struct EngineOptions {
+    /// What proves
+    #[arg(long, value_enum, default_value = "cpu", env = "COLLIMATE_ENGINE_KIND")]
+    pub engine: EngineKind,
+    /// How much memory proving on the processor may use
+    #[arg(long, value_enum, default_value = "auto", env = "COLLIMATE_PROVER_MEMORY")]
+    pub memory: MemoryProfile,
+    /// The process ends itself, and the job is retried, when it holds more than this many GiB
+    #[arg(long, env = "COLLIMATE_PROVER_MEMORY_LIMIT_GIB")]
+    pub memory_limit_gib: Option<u64>,
+    /// Which GPU the cuda engine uses
+    #[arg(long, default_value_t = 0, env = "COLLIMATE_CUDA_DEVICE")]
+    pub cuda_device: u32,
+    /// The network engine's endpoint; the key comes from NETWORK_PRIVATE_KEY
+    #[arg(long, env = "NETWORK_RPC_URL")]
+    pub network_rpc_url: Option<String>,
+    /// The network engine talks to reserved capacity or a self-hosted cluster, not to the auction
+    #[arg(long, env = "COLLIMATE_NETWORK_RESERVED")]
+    pub network_reserved: bool,
+}
+
+/// Memory that the CPU engine needs at least, in GiB, measured at its peak in the low profile.
+const CPU_MEMORY_GIB: u64 = 14;
+
+/// A ready engine. Building one takes tens of seconds and gigabytes of memory: keep it.
+pub enum Engine {
+    Cpu(CpuProver),
+    Cuda(CudaProver),
+    Network(Box<NetworkProver>),
+}
+
+impl Engine {
+    /// Builds the engine, after checking what would otherwise make the SDK abort.
+    pub async fn start(options: &EngineOptions) -> Result<Self> {
+        let builder = ProverClient::builder();
+        match options.engine {
+            EngineKind::Cpu => {
+                let gib = memory::available() >> 30;
+                if gib < CPU_MEMORY_GIB {
+                    bail!("[PRV-001] the cpu engine needs {CPU_MEMORY_GIB} GiB of memory and {gib} GiB are available: \
+                        stop other programs, take a larger machine, or choose --engine network");
+                }
+                Ok(Self::Cpu(builder.cpu().build().await))
+            }
+            EngineKind::Cuda => {
+                let device = format!("/dev/nvidia{}", options.cuda_device);
+                if !Path::new(&device).exists() {
+                    bail!("[PRV-002] there is no {device}: the cuda engine needs an NVIDIA GPU and its driver; choose --engine cpu without one");
+                }
+                let device = options.cuda_device;
+                // The SDK panics when its GPU server cannot be fetched or started.
+                let prover = tokio::spawn(async move { builder.cuda().with_device_id(device).build().await })
+                    .await
+                    .context("[PRV-003] the cuda engine did not start: sp1-gpu-server 6.10.0 must be at ~/.sp1/bin or be downloadable, and fit the driver")?;
+                Ok(Self::Cuda(prover))
+            }
+            EngineKind::Network => {
+                let key = std::env::var("NETWORK_PRIVATE_KEY").unwrap_or_default();
+                if key.trim().is_empty() {
+                    bail!("[PRV-004] the network engine needs a key: set NETWORK_PRIVATE_KEY in the environment");
+                }
+                let mode = if options.network_reserved { NetworkMode::Reserved } else { NetworkMode::Mainnet };
+                let mut network = builder.network_for(mode);
+                if let Some(url) = &options.network_rpc_url {
+                    network = network.rpc_url(url);
+                }
+                let prover = tokio::spawn(network.build())
+                    .await
+                    .map_err(|_| anyhow!("[PRV-005] the network engine did not start: NETWORK_PRIVATE_KEY must be a secp256k1 key in hex, and NETWORK_RPC_URL an http(s) address"))?;
+                Ok(Self::Network(Box::new(prover)))
+            }
+        }
+    }
+
+    /// Proves a program. The SDK may panic on bad input: call this in a task of its own.
+    pub async fn prove(&self, elf: &[u8], stdin: SP1Stdin, form: Form) -> Result<(SP1VerifyingKey, SP1ProofWithPublicValues)> {
+        let mode = match form {
+            Form::Compressed => SP1ProofMode::Compressed,
+            Form::Groth16 => SP1ProofMode::Groth16,
+            Form::Plonk => SP1ProofMode::Plonk,
+        };
+        if form != Form::Compressed && !matches!(self, Self::Network(_)) {
+            check_artifacts(form)?;
+        }
+        match self {
+            Self::Cpu(prover) => prove_with(prover, elf, stdin, mode).await,
+            Self::Cuda(prover) => prove_with(prover, elf, stdin, mode).await,
+            Self::Network(prover) => prove_with(prover.as_ref(), elf, stdin, mode).await,
+        }
+    }
+}
+
+async fn prove_with<P: Prover>(
+    prover: &P,
+    elf: &[u8],
+    stdin: SP1Stdin,
+    mode: SP1ProofMode,
+) -> Result<(SP1VerifyingKey, SP1ProofWithPublicValues)> {
+    let key = prover.setup(Elf::from(elf)).await.map_err(|e| anyhow!("[PRV-020] set-up: {e}"))?;
+    let request = prover.prove(&key, stdin).mode(mode);
+    let proof = request.await.map_err(|e| anyhow!("[PRV-021] the engine failed: {e:?}"))?;
+    Ok((key.verifying_key().clone(), proof))
+}
+
+/// The circuit's artifacts must be there before the SDK looks: without them its native library
+/// aborts the whole process.
+fn check_artifacts(form: Form) -> Result<()> {
+    let (variable, kind) = match form {
+        Form::Plonk => ("SP1_PLONK_CIRCUIT_PATH", "plonk"),
+        _ => ("SP1_GROTH16_CIRCUIT_PATH", "groth16"),
+    };
+    let folder = std::env::var(variable).unwrap_or_else(|_| {
+        let home = std::env::var("HOME").unwrap_or_default();
+        format!("{home}/.sp1/circuits/{kind}/{}", sp1_sdk::SP1_CIRCUIT_VERSION)
+    });
+    if !Path::new(&folder).is_dir() {
+        bail!("[PRV-006] {kind} proofs need the circuit's artifacts and {folder} does not exist: install SP1's {} artifacts there, or set {variable}", sp1_sdk::SP1_CIRCUIT_VERSION);
+    }
+    Ok(())
+}
+
+/// Computes verification keys and runs programs; cannot prove.
+pub struct Executor(LightProver);
+
+/// What one execution did.
+#[derive(Debug)]
+pub struct Execution {
+    pub exit_code: u64,
+    pub public_values: Vec<u8>,
+    pub cycles: u64,
+    pub stderr: String,
+}
+
+impl Executor {
+    pub async fn start() -> Self {
+        Self(ProverClient::builder().light().build().await)
+    }
+
+    pub async fn verifying_key(&self, elf: &[u8]) -> Result<SP1VerifyingKey> {
+        let key = self.0.setup(Elf::from(elf)).await?;
+        Ok(key.verifying_key().clone())
+    }
+
+    /// Runs a program without proving it. Recursive proofs are not checked here.
+    pub async fn execute(&self, elf: &[u8], stdin: SP1Stdin) -> Result<Execution> {
+        let (sender, stderr) = tokio::sync::watch::channel(String::new());
+        let (values, report) =
+            self.0.execute(Elf::from(elf), stdin).deferred_proof_verification(false).stderr(sender).await?;
+        let stderr = stderr.borrow().clone();
+        Ok(Execution {
+            exit_code: report.exit_code,
+            public_values: values.to_vec(),
+            cycles: report.total_instruction_count(),
+            stderr,
+        })
+    }
+}
+
+/// Program id, and the words of which it is packed.
+pub fn program_id(vk: &SP1VerifyingKey) -> ([u8; 32], [u32; 8]) {
+    (vk.bytes32_raw(), vk.hash_u32())
+}

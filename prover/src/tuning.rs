@@ -1,0 +1,115 @@
+//! Settings of the engine and the allocator, chosen by cores and memory.
+//!
+//! The engine reads its worker counts, and jemalloc its options, from the environment when the
+//! process starts. So the process picks them, says what it picked, and starts itself again with
+//! them; whatever the environment already sets stays as it is.
+
+use std::{env, os::unix::process::CommandExt, process::Command};
+
+use clap::ValueEnum;
+
+use crate::memory;
+
+/// Set in the environment of a process that was started with its settings.
+const TUNED: &str = "COLLIMATE_PROVER_TUNING";
+/// Where jemalloc, built with its default prefix, reads its options.
+const MALLOC: &str = "_RJEM_MALLOC_CONF";
+
+/// How much memory proving may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MemoryProfile {
+    /// Chosen by this machine's memory.
+    Auto,
+    /// Pages go back to the kernel at once: about 14-16 GB at the peak, slower.
+    Low,
+    /// Pages are kept: about 20 GB at the peak.
+    Normal,
+    /// The engine's own worker counts, meant for 16 cores and 64 GB or more.
+    Large,
+}
+
+/// Names and values that the environment should hold.
+struct Choice {
+    words: String,
+    settings: Vec<(&'static str, &'static str)>,
+}
+
+const GIB: u64 = 1 << 30;
+
+fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
+    let profile = match profile {
+        MemoryProfile::Auto if cores >= 16 && memory >= 60 * GIB => MemoryProfile::Large,
+        MemoryProfile::Auto if memory >= 22 * GIB => MemoryProfile::Normal,
+        MemoryProfile::Auto => MemoryProfile::Low,
+        other => other,
+    };
+    let few_workers = [
+        ("SP1_WORKER_NUM_CORE_WORKERS", "1"),
+        ("SP1_WORKER_NUM_RECURSION_PROVER_WORKERS", "1"),
+    ];
+    let (name, settings) = match profile {
+        MemoryProfile::Low => (
+            "low memory, one core and one recursion worker, pages given back",
+            [&few_workers[..], &[(MALLOC, "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:1000,muzzy_decay_ms:0")]].concat(),
+        ),
+        MemoryProfile::Large => (
+            "large machine, the engine's own worker counts",
+            vec![(MALLOC, "thp:always,metadata_thp:auto,dirty_decay_ms:10000,muzzy_decay_ms:0")],
+        ),
+        MemoryProfile::Normal | MemoryProfile::Auto => (
+            "one core and one recursion worker, pages kept",
+            [&few_workers[..], &[(MALLOC, "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1")]].concat(),
+        ),
+    };
+    Choice { words: format!("{name} ({cores} cores, {} GiB)", memory / GIB), settings }
+}
+
+/// Starts this process again with the right settings, or returns what they are when that is done.
+pub fn ensure(profile: MemoryProfile) -> std::io::Result<String> {
+    if let Ok(words) = env::var(TUNED) {
+        return Ok(words);
+    }
+    let cores = std::thread::available_parallelism()?.get();
+    let choice = choose(profile, cores, memory::total());
+    let mut command = Command::new(env::current_exe()?);
+    command.args(env::args_os().skip(1)).env(TUNED, &choice.words);
+    for (name, value) in choice.settings {
+        if env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    Err(command.exec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(choice: &Choice, name: &str) -> Option<&'static str> {
+        choice.settings.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
+    }
+
+    #[test]
+    fn small_machines_get_one_worker_of_each_kind() {
+        for memory in [16 * GIB, 24 * GIB] {
+            let choice = choose(MemoryProfile::Auto, 2, memory);
+            assert_eq!(value(&choice, "SP1_WORKER_NUM_RECURSION_PROVER_WORKERS"), Some("1"));
+        }
+    }
+
+    #[test]
+    fn pages_are_kept_only_where_they_fit() {
+        let keeps = |memory| {
+            value(&choose(MemoryProfile::Auto, 2, memory), MALLOC)
+                .is_some_and(|conf| conf.contains("dirty_decay_ms:-1"))
+        };
+        assert!(keeps(23 * GIB));
+        assert!(!keeps(16 * GIB));
+    }
+
+    #[test]
+    fn large_machines_keep_the_engines_worker_counts() {
+        let choice = choose(MemoryProfile::Auto, 32, 128 * GIB);
+        assert_eq!(value(&choice, "SP1_WORKER_NUM_CORE_WORKERS"), None);
+    }
+}

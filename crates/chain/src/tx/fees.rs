@@ -101,7 +101,9 @@ impl Fees {
 
 /// `fee` raised by `percent`, rounded up, and by at least one wei.
 fn raised(fee: u128, percent: u128) -> u128 {
-    let rise = fee.saturating_mul(percent).div_ceil(100);
+    let rise = (fee / 100)
+        .saturating_mul(percent)
+        .saturating_add((fee % 100).saturating_mul(percent).div_ceil(100));
     fee.saturating_add(rise.max(1))
 }
 

@@ -11,6 +11,7 @@ mod answer;
 mod config;
 mod decide;
 mod delivery;
+pub mod fake;
 pub mod fees;
 mod manager;
 mod market;

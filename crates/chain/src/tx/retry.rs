@@ -11,7 +11,7 @@ use crate::{
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pauses for whatever talks to a node.
 pub(crate) const fn backoff() -> Backoff {

@@ -7,7 +7,7 @@ use alloy::{
     primitives::Bytes,
     providers::{DynProvider, Provider},
     rpc::{json_rpc::ErrorPayload, types::TransactionRequest},
-    sol_types::decode_revert_reason,
+    sol_types::{GenericContractError, SolInterface},
     transports::RpcError,
 };
 
@@ -32,7 +32,7 @@ impl RevertDecoder {
             return "reverted without a reason".to_owned();
         }
         (self.0)(data)
-            .or_else(|| decode_revert_reason(data))
+            .or_else(|| Some(GenericContractError::abi_decode(data).ok()?.to_string()))
             .unwrap_or_else(|| format!("revert data 0x{}", hex::encode(data)))
     }
 
@@ -111,7 +111,8 @@ mod tests {
         )
         .expect("hex");
         assert!(decoder.describe(&error_string).contains("hello"));
-        assert_eq!(decoder.describe(&[9, 9, 9, 9]), "revert data 0x09090909");
+        // Bytes that happen to be text stay bytes.
+        assert_eq!(decoder.describe(b"abcd"), "revert data 0x61626364");
         assert_eq!(decoder.describe(&[]), "reverted without a reason");
     }
 }

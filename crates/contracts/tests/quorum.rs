@@ -1,5 +1,13 @@
 //! Everything deployed on a real node: operators with real BLS keys register, and their quorum is verified on chain.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step is a failed test"
+)]
+
 mod node;
 
 use alloy::{

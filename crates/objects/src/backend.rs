@@ -140,7 +140,7 @@ fn create_dir_durably(path: &Path) -> std::io::Result<()> {
     };
     create_dir_durably(parent)?;
     match fs::create_dir(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e),
+        Err(e) if !path.is_dir() => return Err(e),
         _ => {}
     }
     File::open(parent)?.sync_all()

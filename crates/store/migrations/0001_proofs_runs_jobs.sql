@@ -83,7 +83,11 @@ CREATE INDEX runs_unfinished ON runs (chain_id, contract, id) WHERE status NOT I
 CREATE TRIGGER runs_guard BEFORE INSERT OR UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION guard_status(
     'new>proving', 'proving>attesting', 'attesting>submitting', 'submitting>confirming', 'confirming>final',
     'proving>failed', 'attesting>failed', 'submitting>failed',
+    -- the seal is stale: the operators are asked again
+    'submitting>attesting',
+    -- the final proof was lost
     'attesting>proving', 'submitting>proving',
+    -- a reorg took the transaction back
     'confirming>submitting', 'final>submitting');
 
 CREATE TABLE run_proofs (

@@ -25,6 +25,7 @@
 //!
 //! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
 
+mod cursors;
 mod embedded;
 mod error;
 mod jobs;
@@ -34,6 +35,7 @@ mod run_queries;
 mod runs;
 mod status;
 mod store;
+mod transactions;
 
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;
@@ -43,7 +45,8 @@ pub use proofs::{NewProof, Proof, ProofEvent, QueueDepth, Submission};
 pub use run_queries::{Run, RunEvent};
 pub use runs::{ProofsOfFailedRun, Statement};
 pub use status::{JobStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
-pub use store::{Deployment, Store};
+pub use store::{Deployment, Store, age_of};
+pub use transactions::Transactions;
 
 /// The identifier of a proof (UUID version 7: its order is the order of submission).
 pub type ProofId = uuid::Uuid;

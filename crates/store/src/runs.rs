@@ -176,6 +176,22 @@ impl Store {
         commit_and_read(tx, run_id).await
     }
 
+    /// `submitting → attesting`: the seal is of no use any more, and the operators are asked again. The final proof stays.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongStatus`].
+    pub async fn seal_again(&self, run_id: RunId) -> Result<Run, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        lock_run(&mut tx, run_id, &[RunStatus::Submitting]).await?;
+        sqlx::query!(
+            "UPDATE runs SET status = 'attesting', seal = NULL, updated_at = now() WHERE id = $1",
+            run_id
+        )
+        .execute(&mut *tx)
+        .await?;
+        commit_and_read(tx, run_id).await
+    }
+
     /// `attesting | submitting → proving`: the final proof was lost or is refused, and has to be made again.
     ///
     /// # Errors

@@ -157,7 +157,7 @@ impl RunStatus {
             (self, next),
             (Proving, Attesting | Failed)
                 | (Attesting, Submitting | Proving | Failed)
-                | (Submitting, Confirming | Proving | Failed)
+                | (Submitting, Confirming | Attesting | Proving | Failed)
                 | (Confirming, Final | Submitting)
                 | (Final, Submitting)
         )

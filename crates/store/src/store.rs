@@ -83,3 +83,8 @@ pub(crate) fn to_u32(value: i32) -> u32 {
 pub(crate) fn short(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(4096).collect()
 }
+
+/// How long ago something happened; zero for what the database's clock has ahead of ours.
+pub fn age_of(at: time::OffsetDateTime) -> Duration {
+    (time::OffsetDateTime::now_utc() - at).try_into().unwrap_or(Duration::ZERO)
+}

@@ -18,8 +18,9 @@ const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 pub(super) struct ServerUser {
     /// Ids to change to; `None` stays what we are.
     change_to: Option<(u32, u32)>,
-    /// Some folder above the cluster is closed to that user, as `/root` is.
-    needs_search: bool,
+    /// The one power of root's that it keeps: to pass through a folder above the cluster that is closed to it, as
+    /// `/root` is.
+    keeps: Option<&'static str>,
 }
 
 impl ServerUser {
@@ -27,14 +28,13 @@ impl ServerUser {
     pub(super) fn choose(data_dir: &Path) -> Result<Self, StoreError> {
         let us = fs::metadata("/proc/self").map_err(|e| io_error(Path::new("/proc/self"), e))?;
         if us.uid() != 0 {
-            return Ok(Self { change_to: None, needs_search: false });
+            return Ok(Self { change_to: None, keeps: None });
         }
         let owner = fs::metadata(data_dir.join("cluster")).ok();
         let ids = match owner.filter(|owner| owner.uid() != 0) {
             Some(owner) => (owner.uid(), owner.gid()),
             None => {
-                let passwd = fs::read_to_string("/etc/passwd")
-                    .map_err(|e| io_error(Path::new("/etc/passwd"), e))?;
+                let passwd = read("/etc/passwd")?;
                 UNPRIVILEGED
                     .iter()
                     .find_map(|name| ids_of(&passwd, name))
@@ -46,7 +46,11 @@ impl ServerUser {
             let metadata = fs::metadata(folder).map_err(|e| io_error(folder, e))?;
             needs_search |= metadata.permissions().mode() & 0o001 == 0 && metadata.uid() != ids.0;
         }
-        Ok(Self { change_to: Some(ids), needs_search })
+        let keeps = match needs_search {
+            true => Some(search_capability(&read("/proc/self/status")?)),
+            false => None,
+        };
+        Ok(Self { change_to: Some(ids), keeps })
     }
 
     /// Hands a file or folder to the user.
@@ -70,8 +74,10 @@ impl ServerUser {
                 format!("--regid={gid}"),
                 "--clear-groups".to_owned(),
             ]);
-            // Nothing of root's powers, but for the right to pass through folders on the way to its own.
-            let powers = if self.needs_search { "-all,+dac_read_search" } else { "-all" };
+            let powers = match self.keeps {
+                Some(capability) => format!("-all,+{capability}"),
+                None => "-all".to_owned(),
+            };
             command.arg(format!("--inh-caps={powers}")).arg(format!("--ambient-caps={powers}"));
         }
         if dies_with_us {
@@ -81,6 +87,21 @@ impl ServerUser {
         // The server's messages are read by programs, and its user has no home.
         command.env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGHOST").env_remove("PGPORT");
         command
+    }
+}
+
+fn read(path: &str) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(|e| io_error(Path::new(path), e))
+}
+
+/// The least capability that lets a user pass through closed folders, of those that we have: containers are often
+/// started without the smaller one (number 2 in capabilities(7)).
+fn search_capability(proc_status: &str) -> &'static str {
+    let effective = proc_status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    match effective {
+        Some(bits) if bits & (1 << 2) == 0 => "dac_override",
+        _ => "dac_read_search",
     }
 }
 
@@ -100,6 +121,12 @@ fn ids_of(passwd: &str, name: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_without_the_smaller_capability_uses_the_larger() {
+        assert_eq!(search_capability("Name:\tx\nCapEff:\t000001ffffffffff\n"), "dac_read_search");
+        assert_eq!(search_capability("CapEff:\t00000000a80425fb\n"), "dac_override");
+    }
 
     #[test]
     fn ids_are_found_by_the_whole_name_and_root_is_never_one() {

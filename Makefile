@@ -21,7 +21,7 @@ export PROGRAMS_TARGET_DIR := $(abspath $(PROGRAMS_TARGET_DIR))
 # cargo takes .cargo/config.toml from the folder that it runs in, so the prover's commands run in prover/.
 cargo := CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) cargo
 cargo_prover := cd prover && CARGO_TARGET_DIR=$(abspath $(PROVER_TARGET_DIR)) cargo
-prover := $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
+prover_binary := $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
 step = @scripts/step "$@"
 
 help: ## list the tasks
@@ -31,12 +31,12 @@ setup: ## install what this machine lacks (Debian 12 or Ubuntu, as root or with 
 	$(step) 'scripts/setup.sh'
 
 demo: build ## aggregate real proofs on a local Ethereum node and check every claim (DEMO_ARGS=...)
-	@COLLIMATE_PROVER=$(prover) $(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
+	@COLLIMATE_PROVER=$(prover_binary) $(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
 
-build: setup build-main build-prover ## build collimate, collimated and collimate-prover
-build-main:
+build: services prover ## build collimate, collimated and collimate-prover
+services: setup ## build the light binaries alone: collimate and collimated
 	$(step) '$(cargo) build --release --locked --workspace'
-build-prover:
+prover: setup ## build the proving process alone: collimate-prover
 	$(step) '$(cargo_prover) build --release --locked'
 
 test: setup test-contracts test-main test-prover ## run every test that proves nothing
@@ -45,18 +45,19 @@ test-contracts:
 test-main:
 	$(step) '$(cargo) test --release --locked --workspace'
 test-prover:
-	$(step) '$(cargo_prover) test --release --locked'
+	$(step) '$(cargo_prover) test --release --locked --workspace'
 
-test-proving: build setup-guests ## run the tests that prove, kill and restart (hours), and rebuild the guests twice
-	$(step) 'COLLIMATE_PROVER=$(prover) programs/build.sh --check'
-	$(step) '$(cargo_prover) test --release --locked -- --ignored --test-threads=1'
-	$(step) 'COLLIMATE_PROVER=$(prover) $(cargo) test --release --locked --workspace -- --ignored --test-threads=1'
+# Tests that prove are ignored by default and have `proving` in their path: other ignored ones are parts of tests.
+test-proving: build setup-guests ## run the tests that prove (hours), and rebuild the guests twice
+	$(step) 'COLLIMATE_PROVER=$(prover_binary) programs/build.sh --check'
+	$(step) '$(cargo_prover) test --release --locked --workspace proving -- --ignored --test-threads=1'
+	$(step) 'COLLIMATE_PROVER=$(prover_binary) $(cargo) test --release --locked --workspace proving -- --ignored --test-threads=1'
 
 lint: setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover ## check formatting, scripts, dependencies; clippy
 setup-lint:
 	$(step) 'scripts/setup.sh --lint'
 lint-format:
-	$(step) 'cargo fmt --all --check; (cd prover && cargo fmt --check); (cd programs && cargo fmt --all --check); contracts/bin/forge fmt --check'
+	$(step) 'cargo fmt --all --check; (cd prover && cargo fmt --all --check); (cd programs && cargo fmt --all --check); contracts/bin/forge fmt --check'
 lint-scripts:
 	$(step) "git grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh$$' | xargs shellcheck --severity=warning"
 lint-deps: # cargo-deny takes minutes to compile, so it is used where it is installed; advisories need the network
@@ -66,15 +67,15 @@ lint-main:
 lint-queries: # the committed metadata is what the migrations and a real PostgreSQL give
 	$(step) 'CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) crates/store/prepare.sh --check'
 lint-prover:
-	$(step) '$(cargo_prover) clippy --release --locked --all-targets -- -D warnings'
+	$(step) '$(cargo_prover) clippy --release --locked --workspace --all-targets -- -D warnings'
 
-programs: setup-guests build-prover ## rebuild the zkVM guests: ELFs and program ids below programs/elf
-	$(step) 'COLLIMATE_PROVER=$(prover) programs/build.sh'
+programs: setup-guests prover ## rebuild the zkVM guests: ELFs and program ids below programs/elf
+	$(step) 'COLLIMATE_PROVER=$(prover_binary) programs/build.sh'
 setup-guests:
 	$(step) 'scripts/setup.sh --guests'
 
 bench: build ## measure speed, memory and gas (docs/benchmarks.md)
 	$(step) '$(cargo) bench --profile release --locked --workspace'
 
-.PHONY: help setup demo build build-main build-prover test test-contracts test-main test-prover test-proving \
+.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving \
         lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench

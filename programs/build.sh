@@ -14,9 +14,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 # Programs that people recognise, to try the service with.
 samples=(fibonacci ecdsa_secp256k1 sha256_preimage)
-# Guests that share crates/core with the host, but for the final one, which builds on them.
-on_core=(merkle_membership user_proof_aggregator)
-final=chunk_aggregator
+samples_on_core=(merkle_membership)
 
 fail() { echo "programs: error: $1" >&2; echo "programs:   remedy: $2" >&2; exit 1; }
 
@@ -37,7 +35,7 @@ find_tools() {
 }
 
 # build_guests TREE TARGET_DIR NAME... : builds guests of the source tree TREE, each on its own, so that
-# features that one of them needs never change another. `extra_flags` are for the compiler.
+# features that one of them needs never change another. Uses `profile`, and `extra_flags` for the compiler.
 build_guests() {
     local tree=$1 target=$2 name
     shift 2
@@ -63,10 +61,10 @@ build_guests() {
         (cd "$tree/programs" && env -u RUSTFLAGS -u RUSTC_WRAPPER -u CARGO_BUILD_TARGET \
             RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_DIR="$target" CARGO_INCREMENTAL=0 \
             RUST_TARGET_PATH="$tree/programs" CARGO_ENCODED_RUSTFLAGS="$encoded" \
-            /usr/bin/cargo build --release --locked --quiet --ignore-rust-version -p "$name" \
+            /usr/bin/cargo build --profile "$profile" --locked --quiet --ignore-rust-version -p "$name" \
             --target riscv64im-succinct-zkvm-elf \
             -Zbuild-std=core,alloc,std,panic_abort -Zbuild-std-features=compiler-builtins-mem)
-        install -m 644 "$target/riscv64im-succinct-zkvm-elf/release/$name" "$tree/programs/elf/$name.elf"
+        install -m 644 "$target/riscv64im-succinct-zkvm-elf/$profile/$name" "$tree/programs/elf/$name.elf"
         describe "$tree/programs/elf/$name"
     done
 }
@@ -80,16 +78,18 @@ describe() {
 build_all() {
     local tree=$1 target=$2
     mkdir -p "$tree/programs/elf"
-    extra_flags=()
+    local profile=release extra_flags=()
     build_guests "$tree" "$target" "${samples[@]}"
     # Without source locations in panics, a new comment in crates/core does not rename a program.
     extra_flags=(-Zlocation-detail=none)
-    build_guests "$tree" "$target" "${on_core[@]}"
+    build_guests "$tree" "$target" "${samples_on_core[@]}"
+    profile=aggregator
+    build_guests "$tree" "$target" user_proof_aggregator
     # The final guest holds the verifying key of the guest below it as a constant.
     tr -d ' \n' <"$tree/programs/elf/user_proof_aggregator.json" |
         sed 's/.*"vk_words":\(\[[^]]*\]\).*/\1\n/; s/,/, /g' \
             >"$tree/programs/chunk_aggregator/user_proof_aggregator.words"
-    build_guests "$tree" "$target" "$final"
+    build_guests "$tree" "$target" chunk_aggregator
     echo "$toolchain" >"$tree/programs/elf/toolchain.txt"
 }
 

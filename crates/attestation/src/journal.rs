@@ -90,6 +90,13 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Closing alone would not do: a child process that is just being started has the file open too, for a moment.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);
@@ -236,5 +243,47 @@ mod tests {
         assert_eq!(journal.record(b(1), b(2)).unwrap_err().code(), "ATT-005");
         assert_eq!(journal.answer(b(1)), None);
         assert_eq!(journal.record(b(1), b(2)).unwrap_err().code(), "ATT-005", "until a restart");
+    }
+
+    const CHILD_JOURNAL: &str = "COLLIMATE_TEST_JOURNAL";
+
+    #[test]
+    #[ignore = "the victim of an_answer_that_left_the_process_survives_kill_9"]
+    fn child_that_answers_until_it_is_killed() {
+        let Some(path) = std::env::var_os(CHILD_JOURNAL) else { return };
+        let mut journal = Journal::open(Path::new(&path)).unwrap();
+        for number in 0_u64.. {
+            let task = keccak256(number.to_be_bytes());
+            journal.record(task, task).unwrap();
+            println!("answered {number}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_left_the_process_survives_kill_9() {
+        use std::{
+            io::{BufRead, BufReader},
+            process::{Command, Stdio},
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture"])
+            .arg("journal::tests::child_that_answers_until_it_is_killed")
+            .env(CHILD_JOURNAL, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let answered = |line: &String| line.contains("answered");
+        assert_eq!(lines.by_ref().filter(answered).take(20).count(), 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = 20 + lines.filter(answered).count() as u64;
+        let journal = Journal::open(&path).unwrap();
+        for number in 0..last {
+            let task = keccak256(number.to_be_bytes());
+            assert_eq!(journal.answer(task), Some(task), "answer {number} of {last}");
+        }
     }
 }

@@ -276,3 +276,87 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_test_vector_of_eip_2335() {
+        // The vector's password after its normalisation.
+        let params = ScryptParams {
+            dklen: 32,
+            n: 262_144,
+            p: 1,
+            r: 8,
+            salt: "d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3".to_owned(),
+        };
+        let derived = derive(&params, "testpassword\u{1f511}").unwrap();
+        let message = "06ae90d55fe0a6e9c5c3bc5b170827b2e5cce3929ed3f116c2811e6366dfe20f";
+        let mut message = hex::decode(message).unwrap();
+        assert_eq!(
+            checksum(&derived, &message),
+            "d2217fe5f3e9a1e34581ef8a78f7c9928e436d36dacc5e846690a5581e8ea484"
+        );
+        apply_cipher(&derived, "264daa3f303d7259501c93d997d84fe6", &mut message).unwrap();
+        assert_eq!(
+            hex::encode(message),
+            "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+        );
+    }
+
+    #[test]
+    fn opens_what_it_wrote_with_the_right_password_only() {
+        let key = SecretKey::generate().unwrap();
+        let text = encrypt(&key, "correct horse", 4).unwrap();
+        let opened = decrypt(&text, "correct horse").unwrap();
+        assert_eq!(opened.public_key(), key.public_key());
+        assert!(decrypt(&text, "correct horsf").unwrap_err().contains("wrong password"));
+        assert!(!text.contains(&hex::encode(*key.to_bytes())));
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_trust() {
+        let text = encrypt(&SecretKey::generate().unwrap(), "p", 4).unwrap();
+        for (from, to) in [
+            ("\"version\": 4", "\"version\": 3"),
+            ("scrypt", "pbkdf2"),
+            ("\"n\": 16", "\"n\": 1099511627776"),
+            ("\"n\": 16", "\"n\": 0"),
+            ("\"dklen\": 32", "\"dklen\": 64"),
+            ("\"p\": 1", "\"p\": 1000000"),
+            ("\"pubkey\": \"", "\"pubkey\": \"00"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            assert!(decrypt(&text.replace(from, to), "p").is_err(), "{from} to {to}");
+        }
+        assert!(decrypt("{}", "p").is_err());
+        assert!(decrypt("", "p").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_keystore_is_its_owners_alone_and_never_overwritten() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("operator.json");
+        let key = SecretKey::generate().unwrap();
+        create_keystore(&path, &key, "password").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(create_keystore(&path, &key, "password").unwrap_err().code(), "ATT-009");
+        let password = folder.path().join("password");
+        fs::write(&password, "password\n").unwrap();
+        let password = PasswordSource::File { path: password };
+        let loaded = KeySource::Keystore { path, password }.load().unwrap();
+        assert_eq!(loaded.public_key(), key.public_key());
+    }
+
+    #[test]
+    fn neither_debug_nor_errors_show_the_key() {
+        let key = SecretKey::generate().unwrap();
+        let digits = hex::encode(*key.to_bytes());
+        assert!(!format!("{key:?}").contains(&digits));
+        let error = KeySource::Environment { variable: "COLLIMATE_NOT_SET".to_owned() };
+        assert_eq!(error.load().unwrap_err().code(), "ATT-008");
+    }
+}

@@ -65,7 +65,8 @@ impl AttestationRequest {
 pub struct Operator {
     config: Arc<OperatorConfig>,
     key: Arc<SecretKey>,
-    journal: Arc<Mutex<Journal>>,
+    /// None once the operator is stopped.
+    journal: Arc<Mutex<Option<Journal>>>,
     system: Arc<dyn ProofSystem>,
     pool: VerifierPool,
 }
@@ -84,7 +85,7 @@ impl Operator {
         Ok(Self {
             config: Arc::new(config),
             key: Arc::new(key),
-            journal: Arc::new(Mutex::new(journal)),
+            journal: Arc::new(Mutex::new(Some(journal))),
             system: Arc::new(Sp1Compressed::default()),
             pool,
         })
@@ -108,7 +109,7 @@ impl Operator {
     pub async fn attest(&self, request: AttestationRequest) -> Result<Signature, AttestationError> {
         let task = self.task(&request)?;
         let message = request.message();
-        let answer = self.journal.lock().unwrap_or_else(PoisonError::into_inner).answer(task);
+        let answer = with(&self.journal, |journal| Ok(journal.answer(task)))?;
         match answer {
             // Verified before it was journaled.
             Some(signed) if signed == message => return Ok(self.key.sign(message)),
@@ -155,10 +156,22 @@ impl Operator {
     /// Waiting for the disk must not hold up other tasks of the runtime.
     async fn record(&self, task: B256, message: B256) -> Result<(), AttestationError> {
         let journal = Arc::clone(&self.journal);
-        tokio::task::spawn_blocking(move || {
-            journal.lock().unwrap_or_else(PoisonError::into_inner).record(task, message)
-        })
-        .await
-        .unwrap_or(Err(AttestationError::Stopped))
+        tokio::task::spawn_blocking(move || with(&journal, |journal| journal.record(task, message)))
+            .await
+            .unwrap_or(Err(AttestationError::Stopped))
     }
+
+    /// Gives the journal back: from here on every clone of this operator answers [`AttestationError::Stopped`].
+    pub(crate) fn stop(&self) {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Nothing panics while it holds the journal, so a poisoned lock still guards a whole one.
+fn with<T>(
+    journal: &Mutex<Option<Journal>>,
+    work: impl FnOnce(&mut Journal) -> Result<T, AttestationError>,
+) -> Result<T, AttestationError> {
+    let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+    work(journal.as_mut().ok_or(AttestationError::Stopped)?)
 }

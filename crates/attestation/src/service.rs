@@ -66,6 +66,8 @@ pub struct OperatorService {
     listener: TcpListener,
     local_addr: SocketAddr,
     router: Router,
+    operator: Operator,
+    stop_timeout: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -93,13 +95,14 @@ impl OperatorService {
             permits: Arc::new(Semaphore::new(config.max_requests.get())),
             request_timeout: config.request_timeout,
         };
+        let operator = shared.operator.clone();
         let router = Router::new()
             .route(ATTEST_PATH, post(attest))
             .route_layer(middleware::from_fn_with_state(shared.clone(), bounded))
             .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
             .route(HEALTH_PATH, get(health))
             .with_state(shared);
-        Ok(Self { listener, local_addr, router })
+        Ok(Self { listener, local_addr, router, operator, stop_timeout: config.request_timeout })
     }
 
     /// The address that it listens on.
@@ -107,16 +110,26 @@ impl OperatorService {
         self.local_addr
     }
 
-    /// Answers until `shutdown`, then finishes the requests in work.
+    /// Answers until `shutdown`, then finishes the requests in work, but waits for no client longer than the request
+    /// timeout. Afterwards the port is free and the journal unlocked.
     ///
     /// # Errors
     /// [`AttestationError::Listen`] if the listener fails.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AttestationError> {
-        tracing::info!(address = %self.local_addr, "operator listens");
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(shutdown.cancelled_owned())
-            .await
-            .map_err(|source| AttestationError::Listen { address: self.local_addr, source })
+        let Self { listener, local_addr, router, operator, stop_timeout } = self;
+        tracing::info!(address = %local_addr, "operator listens");
+        let serving = axum::serve(listener, router)
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+            .into_future();
+        let served = tokio::select! {
+            served = serving => served,
+            () = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(stop_timeout).await;
+            } => Ok(()),
+        };
+        operator.stop();
+        served.map_err(|source| AttestationError::Listen { address: local_addr, source })
     }
 }
 

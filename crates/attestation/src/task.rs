@@ -83,3 +83,49 @@ impl AttestedProgram {
         (self.subject)(public_values).map(|subject| context.task(self.id, subject))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(root: u8, leaf_count: u32, blobs: u8) -> Vec<u8> {
+        RunStatement { root: [root; 32], leaf_count, blobs_hash: [blobs; 32] }.abi_encode()
+    }
+
+    #[test]
+    fn one_root_in_one_context_is_one_task() {
+        let context = SigningContext { chain_id: 1, verifier: Address::repeat_byte(1) };
+        let program = AttestedProgram::chunk_aggregator(ProgramId([0; 32]));
+        let task = program.task(&context, &statement(1, 2, 3)).unwrap();
+        // Other answers to the same question.
+        for other in [statement(1, 2, 4), statement(1, 3, 3)] {
+            assert_eq!(program.task(&context, &other).unwrap(), task);
+            assert_ne!(
+                context.message(program.id(), &other),
+                context.message(program.id(), &statement(1, 2, 3))
+            );
+        }
+        // Other questions.
+        assert_ne!(program.task(&context, &statement(2, 2, 3)).unwrap(), task);
+        for other in [
+            SigningContext { chain_id: 2, ..context },
+            SigningContext { verifier: Address::repeat_byte(2), ..context },
+        ] {
+            assert_ne!(program.task(&other, &statement(1, 2, 3)).unwrap(), task);
+        }
+        let other = AttestedProgram::chunk_aggregator(ProgramId([1; 32]));
+        assert_ne!(other.task(&context, &statement(1, 2, 3)).unwrap(), task);
+    }
+
+    #[test]
+    fn public_values_that_are_no_run_statement_are_refused() {
+        let context = SigningContext { chain_id: 1, verifier: Address::ZERO };
+        let program = AttestedProgram::chunk_aggregator(ProgramId([0; 32]));
+        let good = statement(1, 2, 3);
+        let mut version = good.clone();
+        version[31] = 2;
+        for public_values in [&[][..], &good[1..], &[&good[..], &[0; 32]].concat(), &version] {
+            assert_eq!(program.task(&context, public_values).unwrap_err().code(), "ATT-003");
+        }
+    }
+}

@@ -8,23 +8,28 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use collimate_engine::{Engine, EngineKind, EngineOptions, Executor, SP1Stdin, tuning};
 use collimate_prover_client::Form;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sp1_sdk::SP1Stdin;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{EnvFilter, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 use crate::{
-    engine::{self, Engine, EngineKind, EngineOptions, Executor},
     progress::{ENGINE_SPANS, StepCounter},
     service::{ServeOptions, serve},
-    tuning,
 };
 
 #[derive(Parser)]
-#[command(name = "collimate-prover", version, about = "The proving process of Collimate", max_term_width = 100)]
+#[command(
+    name = "collimate-prover",
+    version,
+    about = "The proving process of Collimate",
+    max_term_width = 100
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -162,19 +167,23 @@ async fn prove(options: ProveOptions) -> Result<()> {
     }
     let start = Instant::now();
     let engine = Engine::start(&options.engine).await?;
-    eprintln!("engine ready after {:.1} s; {} cycles to prove", start.elapsed().as_secs_f64(), execution.cycles);
+    eprintln!(
+        "engine ready after {:.1} s; {} cycles to prove",
+        start.elapsed().as_secs_f64(),
+        execution.cycles
+    );
     let start = Instant::now();
     let (vk, proof) = engine.prove(&elf, stdin, Form::Compressed).await?;
     eprintln!(
         "proven in {:.1} s, at most {} MiB",
         start.elapsed().as_secs_f64(),
-        crate::memory::peak() >> 20
+        collimate_engine::memory::peak() >> 20
     );
     write(&options.out, &bincode::serialize(&proof)?)?;
     if let Some(path) = options.vk_out {
         write(&path, &bincode::serialize(&vk)?)?;
     }
-    println!("0x{}", hex::encode(engine::program_id(&vk).0));
+    println!("0x{}", hex::encode(collimate_engine::program_id(&vk).0));
     Ok(())
 }
 
@@ -189,7 +198,7 @@ struct ProgramRecord {
 async fn print_program_id(elf: &Path, json: bool, vk_out: Option<PathBuf>) -> Result<()> {
     let bytes = read(elf)?;
     let vk = Executor::start().await.verifying_key(&bytes).await?;
-    let (id, vk_words) = engine::program_id(&vk);
+    let (id, vk_words) = collimate_engine::program_id(&vk);
     let encoded = bincode::serialize(&vk)?;
     if let Some(path) = vk_out {
         write(&path, &encoded)?;

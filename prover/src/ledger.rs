@@ -48,25 +48,37 @@ impl Ledger {
     /// Opens the folder. A job that was being proven when the last process died goes back to the
     /// queue, or fails if that was its last attempt.
     pub fn open(folder: &Path, max_attempts: u32) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("[PRV-010] cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("[PRV-010] cannot create {}", folder.display()))?;
         let lock = File::create(folder.join("lock"))?;
         lock.try_lock().with_context(|| {
             format!("[PRV-011] another collimate-prover uses {}: stop it, or give this one another --state folder", folder.display())
         })?;
-        let mut ledger = Self { folder: folder.to_owned(), max_attempts, entries: BTreeMap::new(), _lock: lock };
+        let mut ledger =
+            Self { folder: folder.to_owned(), max_attempts, entries: BTreeMap::new(), _lock: lock };
         for file in fs::read_dir(folder)? {
             let path = file?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
-                let entry: Entry = serde_json::from_slice(&fs::read(&path)?)
-                    .with_context(|| format!("[PRV-012] {} is damaged: delete it, the job will be asked for again", path.display()))?;
+                let entry: Entry =
+                    serde_json::from_slice(&fs::read(&path)?).with_context(|| {
+                        format!(
+                            "[PRV-012] {} is damaged: delete it, the job will be asked for again",
+                            path.display()
+                        )
+                    })?;
                 ledger.entries.insert(entry.job.id(), entry);
             }
         }
-        let interrupted: Vec<_> =
-            ledger.entries.values().filter(|e| e.state == JobState::Proving).map(|e| e.job.id()).collect();
+        let interrupted: Vec<_> = ledger
+            .entries
+            .values()
+            .filter(|e| e.state == JobState::Proving)
+            .map(|e| e.job.id())
+            .collect();
         for id in interrupted {
             let reason = "[PRV-013] the proving process died while it worked on this job, most likely out of memory";
-            let reason = ledger.get(id).and_then(|e| e.reason.clone()).unwrap_or_else(|| reason.into());
+            let reason =
+                ledger.get(id).and_then(|e| e.reason.clone()).unwrap_or_else(|| reason.into());
             ledger.failed_attempt(id, reason, true)?;
         }
         Ok(ledger)
@@ -127,7 +139,11 @@ impl Ledger {
     pub fn failed_attempt(&mut self, id: JobId, reason: String, retry: bool) -> Result<()> {
         let max_attempts = self.max_attempts;
         self.change(id, |e| {
-            e.state = if retry && e.attempts < max_attempts { JobState::Queued } else { JobState::Failed };
+            e.state = if retry && e.attempts < max_attempts {
+                JobState::Queued
+            } else {
+                JobState::Failed
+            };
             e.reason = Some(reason);
         })
     }
@@ -149,7 +165,9 @@ impl Ledger {
             fs::rename(&temporary, &path)?;
             File::open(&self.folder)?.sync_all()
         })();
-        written.with_context(|| format!("[PRV-014] cannot write {}: is the disk full?", path.display()))?;
+        written.with_context(|| {
+            format!("[PRV-014] cannot write {}: is the disk full?", path.display())
+        })?;
         let status = entry.status();
         self.entries.insert(id, entry);
         Ok(status)
@@ -164,7 +182,12 @@ mod tests {
     use super::*;
 
     fn job(n: u8) -> Job {
-        Job { program_id: ProgramId([n; 32]), form: Form::Compressed, input: vec![n], proofs: vec![] }
+        Job {
+            program_id: ProgramId([n; 32]),
+            form: Form::Compressed,
+            input: vec![n],
+            proofs: vec![],
+        }
     }
 
     #[test]

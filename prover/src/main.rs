@@ -5,13 +5,10 @@
 //! `program-id` work on one program from the command line.
 
 mod cli;
-mod engine;
 mod ledger;
-mod memory;
 mod programs;
 mod progress;
 mod service;
-mod tuning;
 mod worker;
 
 use std::process::ExitCode;

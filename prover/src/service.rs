@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, put},
 };
+use collimate_engine::{EngineOptions, memory};
 use collimate_objects::Objects;
 use collimate_prover_client::{Job, JobId, JobState, ProverInfo};
 use collimate_verifiers::VerifierPool;
@@ -21,9 +22,8 @@ use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::EngineOptions,
     ledger::Ledger,
-    memory, programs,
+    programs,
     worker::{Shared, Worker, lock},
 };
 
@@ -61,7 +61,11 @@ struct App {
 }
 
 /// Serves until the token is cancelled.
-pub async fn serve(options: ServeOptions, tuning: String, shutdown: CancellationToken) -> Result<()> {
+pub async fn serve(
+    options: ServeOptions,
+    tuning: String,
+    shutdown: CancellationToken,
+) -> Result<()> {
     let ledger = Ledger::open(&options.state, options.attempts)?;
     let objects = Objects::open(&options.objects)?;
     let shared = Arc::new(Shared {
@@ -86,11 +90,13 @@ pub async fn serve(options: ServeOptions, tuning: String, shutdown: Cancellation
         });
     }
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!("[PRV-008] cannot listen on {}: is the port in use? choose another with --listen", options.listen)
+        format!(
+            "[PRV-008] cannot listen on {}: is the port in use? choose another with --listen",
+            options.listen
+        )
     })?;
     let info = ProverInfo {
         engine: options.engine.engine.name().into(),
-        tuning,
         patched: cfg!(collimate_patched_engine),
         ready: false,
         peak_memory_bytes: 0,
@@ -111,7 +117,8 @@ pub async fn serve(options: ServeOptions, tuning: String, shutdown: Cancellation
 
     let worker = tokio::spawn(worker.run(shutdown.clone()));
     let stop = shutdown.clone();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+    let server =
+        axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
     let served = tokio::spawn(server.into_future());
     let worked = worker.await;
     shutdown.cancel();
@@ -121,11 +128,16 @@ pub async fn serve(options: ServeOptions, tuning: String, shutdown: Cancellation
 
 async fn submit(State(app): State<App>, Path(id): Path<JobId>, Json(job): Json<Job>) -> Response {
     if job.id() != id {
-        return (StatusCode::BAD_REQUEST, "[PRV-040] the id is not the hash of the job").into_response();
+        return (StatusCode::BAD_REQUEST, "[PRV-040] the id is not the hash of the job")
+            .into_response();
     }
     let mut ledger = lock(&app.shared.ledger);
     if ledger.len() >= MAX_JOBS && ledger.get(id).is_none() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "[PRV-041] too many jobs: clear the --state folder").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "[PRV-041] too many jobs: clear the --state folder",
+        )
+            .into_response();
     }
     match ledger.submit(job) {
         Ok(status) => {
@@ -140,7 +152,8 @@ async fn submit(State(app): State<App>, Path(id): Path<JobId>, Json(job): Json<J
 }
 
 async fn status(State(app): State<App>, Path(id): Path<JobId>) -> Response {
-    let Some(mut status) = lock(&app.shared.ledger).get(id).map(crate::ledger::Entry::status) else {
+    let Some(mut status) = lock(&app.shared.ledger).get(id).map(crate::ledger::Entry::status)
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     if status.state == JobState::Proving {

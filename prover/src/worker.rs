@@ -6,21 +6,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use collimate_engine::{
+    Engine, EngineOptions, Executor, ProofFromNetwork, SP1Proof, SP1ProofWithPublicValues,
+    SP1Stdin, SP1VerifyingKey,
+};
 use collimate_objects::{Key, Objects};
 use collimate_prover_client::{
     Form, Job, JobId, JobProgress, MAX_PROOF_BYTES, Phase, RecursiveProof, finished_output,
 };
 use collimate_verifiers::{ProgramKey, Submission, VerifierPool, sp1::Sp1Compressed};
-use sp1_sdk::{SP1Proof, SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey};
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    engine::{Engine, EngineOptions, Executor},
-    ledger::Ledger,
-    programs::Program,
-    progress,
-};
+use crate::{ledger::Ledger, programs::Program, progress};
 
 /// The longest wait before a failed attempt is repeated.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
@@ -144,13 +142,18 @@ impl Worker {
         // The executor takes seconds and finds a wrong input before minutes are spent on it.
         let execution = executor.execute(program.elf, stdin.clone()).await?;
         if execution.exit_code != 0 {
-            bail!(Hopeless(anyhow!("[PRV-031] {} rejects its input: {}", program.name, execution.stderr.trim())));
+            bail!(Hopeless(anyhow!(
+                "[PRV-031] {} rejects its input: {}",
+                program.name,
+                execution.stderr.trim()
+            )));
         }
 
         self.enter(job, Phase::Core);
         let (engine, elf, form) = (Arc::clone(engine), program.elf, job.form);
         let proven = tokio::spawn(async move { engine.prove(elf, stdin, form).await }).await;
-        let (_, proof) = proven.map_err(|panic| anyhow!("[PRV-032] the engine panicked: {panic}"))??;
+        let (_, proof) =
+            proven.map_err(|panic| anyhow!("[PRV-032] the engine panicked: {panic}"))??;
 
         self.enter(job, Phase::Storing);
         if proof.public_values.as_slice() != execution.public_values {
@@ -158,7 +161,9 @@ impl Worker {
         }
         let bytes = bincode::serialize(&proof)?;
         if job.form == Form::Compressed {
-            self.verify(bytes.clone(), job.program_id).await.context("[PRV-034] the engine's proof does not verify")?;
+            self.verify(bytes.clone(), job.program_id)
+                .await
+                .context("[PRV-034] the engine's proof does not verify")?;
         }
         self.objects.put_output(&id.0, bytes).await?;
         Ok(())
@@ -172,34 +177,46 @@ impl Worker {
     }
 
     async fn verify(&self, proof: Vec<u8>, program: collimate_core::ProgramId) -> Result<()> {
-        let submission = Submission { proof, key: ProgramKey::ProgramId(program), public_values: None };
+        let submission =
+            Submission { proof, key: ProgramKey::ProgramId(program), public_values: None };
         self.verifiers.verify(Arc::new(Sp1Compressed::default()), submission).await?;
         Ok(())
     }
 
     /// Fetches a proof and verifies it against exactly the claim that the program will make: the
     /// executor checks no recursive proof, so a wrong one would fail only after minutes of proving.
-    async fn recursive_proof(&self, wanted: &RecursiveProof) -> Result<(Recursive, SP1VerifyingKey)> {
+    async fn recursive_proof(
+        &self,
+        wanted: &RecursiveProof,
+    ) -> Result<(Recursive, SP1VerifyingKey)> {
         let bytes = self.objects.get(&Key(wanted.object), MAX_PROOF_BYTES).await?;
         self.verify(bytes.to_vec(), wanted.program_id).await.map_err(Hopeless)?;
         let key: SP1VerifyingKey = bincode::deserialize(&wanted.verifying_key)
             .map_err(|e| Hopeless(anyhow!("[PRV-035] the verifying key is malformed: {e}")))?;
-        if crate::engine::program_id(&key).0 != wanted.program_id.0 {
-            bail!(Hopeless(anyhow!("[PRV-036] the verifying key is not that of program {}", wanted.program_id)));
+        if collimate_engine::program_id(&key).0 != wanted.program_id.0 {
+            bail!(Hopeless(anyhow!(
+                "[PRV-036] the verifying key is not that of program {}",
+                wanted.program_id
+            )));
         }
         match decode(&bytes)?.proof {
             SP1Proof::Compressed(proof) => Ok((*proof, key)),
-            other => bail!(Hopeless(anyhow!("[PRV-037] a {other} proof cannot be verified recursively"))),
+            other => {
+                bail!(Hopeless(anyhow!("[PRV-037] a {other} proof cannot be verified recursively")))
+            }
         }
     }
 }
 
-type Recursive = sp1_hypercube::SP1RecursionProof<sp1_primitives::SP1GlobalContext, sp1_hypercube::SP1PcsProofInner>;
+type Recursive = sp1_hypercube::SP1RecursionProof<
+    sp1_primitives::SP1GlobalContext,
+    sp1_hypercube::SP1PcsProofInner,
+>;
 
 fn decode(bytes: &[u8]) -> Result<SP1ProofWithPublicValues> {
     // Proofs from the network lack the last field.
     bincode::deserialize(bytes)
-        .or_else(|_| bincode::deserialize::<sp1_sdk::proof::ProofFromNetwork>(bytes).map(Into::into))
+        .or_else(|_| bincode::deserialize::<ProofFromNetwork>(bytes).map(Into::into))
         .context("the proof file is malformed")
 }
 

@@ -1,2 +1,100 @@
-//! The collimated command.
-fn main() {}
+//! `collimated`: the services of Collimate.
+
+mod demo;
+mod deployment;
+mod devnet;
+mod operators;
+mod progress;
+mod prover_process;
+mod report;
+mod reuse;
+mod submission;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use collimate_aggregator::Trigger;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    demo::DemoOptions,
+    devnet::{Devnet, DevnetOptions},
+};
+
+#[derive(Debug, Parser)]
+#[command(name = "collimated", version, about = "The services of Collimate", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Aggregate real proofs on a chain of its own and check every claim
+    Demo(Box<DemoOptions>),
+    /// Run everything on a chain of its own until told to stop
+    Devnet(DevnetCommand),
+}
+
+#[derive(Debug, clap::Args)]
+struct DevnetCommand {
+    /// A run opens when this many proofs wait
+    #[arg(long, default_value_t = 128, env = "COLLIMATE_RUN_COUNT")]
+    count: u32,
+    /// A run opens when a proof has waited for this many seconds
+    #[arg(long, default_value_t = 30, env = "COLLIMATE_RUN_AGE_S")]
+    age: u64,
+    /// Keep the state folder after a clean stop, to go on with it later
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    devnet: DevnetOptions,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("COLLIMATE_LOG").unwrap_or_else(|_| {
+        let level = if matches!(arguments.command, Command::Demo(_)) { "error" } else { "info" };
+        EnvFilter::new(level)
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Command) -> Result<()> {
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        token.cancel();
+    });
+    match command {
+        Command::Demo(options) => demo::run(*options, shutdown).await,
+        Command::Devnet(options) => devnet(options, shutdown).await,
+    }
+}
+
+async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<()> {
+    let trigger = Trigger { count: options.count, age: Duration::from_secs(options.age) };
+    let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
+    let file = options.devnet.state.join("deployment.json");
+    eprintln!("ready: `collimate --deployment {}` talks to it; Ctrl-C stops it", file.display());
+    shutdown.cancelled().await;
+    devnet.stop().await?;
+    if !options.keep {
+        std::fs::remove_dir_all(&options.devnet.state)?;
+    }
+    Ok(())
+}

@@ -1,17 +1,26 @@
 //! Engines: what proves a program. All of them are the SDK's own clients.
+//!
+//! A crate of its own because the engines' generic code is compiled here, which takes minutes; the
+//! service around it builds in seconds.
 
-use std::path::Path;
+pub mod memory;
+pub mod tuning;
+
+use std::{future::Future, path::Path, pin::Pin};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use collimate_prover_client::Form;
 use sp1_sdk::{
     CpuProver, CudaProver, Elf, HashableKey, LightProver, NetworkProver, ProveRequest, Prover,
-    ProverClient, ProvingKey, SP1ProofMode, SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey,
-    network::NetworkMode,
+    ProverClient, ProvingKey, SP1ProofMode, network::NetworkMode,
 };
 
-use crate::{memory, tuning::MemoryProfile};
+use crate::tuning::MemoryProfile;
+
+pub use sp1_sdk::{
+    ProofFromNetwork, SP1Proof, SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey,
+};
 
 /// Which engine proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,6 +69,9 @@ pub struct EngineOptions {
 /// Memory that the CPU engine needs at least, in GiB, measured at its peak in the low profile.
 const CPU_MEMORY_GIB: u64 = 14;
 
+/// Boxed, so that the engines' code is generated in this crate and not in its callers.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// A ready engine. Building one takes tens of seconds and gigabytes of memory: keep it.
 pub enum Engine {
     Cpu(CpuProver),
@@ -69,21 +81,29 @@ pub enum Engine {
 
 impl Engine {
     /// Builds the engine, after checking what would otherwise make the SDK abort.
-    pub async fn start(options: &EngineOptions) -> Result<Self> {
+    pub fn start(options: &EngineOptions) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(Self::build(options))
+    }
+
+    async fn build(options: &EngineOptions) -> Result<Self> {
         let builder = ProverClient::builder();
         match options.engine {
             EngineKind::Cpu => {
                 let gib = memory::available() >> 30;
                 if gib < CPU_MEMORY_GIB {
-                    bail!("[PRV-001] the cpu engine needs {CPU_MEMORY_GIB} GiB of memory and {gib} GiB are available: \
-                        stop other programs, take a larger machine, or choose --engine network");
+                    bail!(
+                        "[PRV-001] the cpu engine needs {CPU_MEMORY_GIB} GiB of memory and {gib} GiB are available: \
+                        stop other programs, take a larger machine, or choose --engine network"
+                    );
                 }
                 Ok(Self::Cpu(builder.cpu().build().await))
             }
             EngineKind::Cuda => {
                 let device = format!("/dev/nvidia{}", options.cuda_device);
                 if !Path::new(&device).exists() {
-                    bail!("[PRV-002] there is no {device}: the cuda engine needs an NVIDIA GPU and its driver; choose --engine cpu without one");
+                    bail!(
+                        "[PRV-002] there is no {device}: the cuda engine needs an NVIDIA GPU and its driver; choose --engine cpu without one"
+                    );
                 }
                 let device = options.cuda_device;
                 // The SDK panics when its GPU server cannot be fetched or started.
@@ -95,9 +115,15 @@ impl Engine {
             EngineKind::Network => {
                 let key = std::env::var("NETWORK_PRIVATE_KEY").unwrap_or_default();
                 if key.trim().is_empty() {
-                    bail!("[PRV-004] the network engine needs a key: set NETWORK_PRIVATE_KEY in the environment");
+                    bail!(
+                        "[PRV-004] the network engine needs a key: set NETWORK_PRIVATE_KEY in the environment"
+                    );
                 }
-                let mode = if options.network_reserved { NetworkMode::Reserved } else { NetworkMode::Mainnet };
+                let mode = if options.network_reserved {
+                    NetworkMode::Reserved
+                } else {
+                    NetworkMode::Mainnet
+                };
                 let mut network = builder.network_for(mode);
                 if let Some(url) = &options.network_rpc_url {
                     network = network.rpc_url(url);
@@ -111,7 +137,21 @@ impl Engine {
     }
 
     /// Proves a program. The SDK may panic on bad input: call this in a task of its own.
-    pub async fn prove(&self, elf: &[u8], stdin: SP1Stdin, form: Form) -> Result<(SP1VerifyingKey, SP1ProofWithPublicValues)> {
+    pub fn prove<'a>(
+        &'a self,
+        elf: &'a [u8],
+        stdin: SP1Stdin,
+        form: Form,
+    ) -> BoxFuture<'a, Result<(SP1VerifyingKey, SP1ProofWithPublicValues)>> {
+        Box::pin(self.prove_form(elf, stdin, form))
+    }
+
+    async fn prove_form(
+        &self,
+        elf: &[u8],
+        stdin: SP1Stdin,
+        form: Form,
+    ) -> Result<(SP1VerifyingKey, SP1ProofWithPublicValues)> {
         let mode = match form {
             Form::Compressed => SP1ProofMode::Compressed,
             Form::Groth16 => SP1ProofMode::Groth16,
@@ -152,7 +192,10 @@ fn check_artifacts(form: Form) -> Result<()> {
         format!("{home}/.sp1/circuits/{kind}/{}", sp1_sdk::SP1_CIRCUIT_VERSION)
     });
     if !Path::new(&folder).is_dir() {
-        bail!("[PRV-006] {kind} proofs need the circuit's artifacts and {folder} does not exist: install SP1's {} artifacts there, or set {variable}", sp1_sdk::SP1_CIRCUIT_VERSION);
+        bail!(
+            "[PRV-006] {kind} proofs need the circuit's artifacts and {folder} does not exist: install SP1's {} artifacts there, or set {variable}",
+            sp1_sdk::SP1_CIRCUIT_VERSION
+        );
     }
     Ok(())
 }
@@ -170,20 +213,36 @@ pub struct Execution {
 }
 
 impl Executor {
-    pub async fn start() -> Self {
-        Self(ProverClient::builder().light().build().await)
+    /// Builds an executor: seconds, and 0.6 GB of memory.
+    pub fn start() -> BoxFuture<'static, Self> {
+        Box::pin(async { Self(ProverClient::builder().light().build().await) })
     }
 
-    pub async fn verifying_key(&self, elf: &[u8]) -> Result<SP1VerifyingKey> {
-        let key = self.0.setup(Elf::from(elf)).await?;
-        Ok(key.verifying_key().clone())
+    /// The verifying key of a program.
+    pub fn verifying_key<'a>(&'a self, elf: &'a [u8]) -> BoxFuture<'a, Result<SP1VerifyingKey>> {
+        Box::pin(async move {
+            let key = self.0.setup(Elf::from(elf)).await?;
+            Ok(key.verifying_key().clone())
+        })
     }
 
     /// Runs a program without proving it. Recursive proofs are not checked here.
-    pub async fn execute(&self, elf: &[u8], stdin: SP1Stdin) -> Result<Execution> {
+    pub fn execute<'a>(
+        &'a self,
+        elf: &'a [u8],
+        stdin: SP1Stdin,
+    ) -> BoxFuture<'a, Result<Execution>> {
+        Box::pin(self.run(elf, stdin))
+    }
+
+    async fn run(&self, elf: &[u8], stdin: SP1Stdin) -> Result<Execution> {
         let (sender, stderr) = tokio::sync::watch::channel(String::new());
-        let (values, report) =
-            self.0.execute(Elf::from(elf), stdin).deferred_proof_verification(false).stderr(sender).await?;
+        let (values, report) = self
+            .0
+            .execute(Elf::from(elf), stdin)
+            .deferred_proof_verification(false)
+            .stderr(sender)
+            .await?;
         let stderr = stderr.borrow().clone();
         Ok(Execution {
             exit_code: report.exit_code,

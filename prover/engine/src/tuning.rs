@@ -43,14 +43,19 @@ fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
         MemoryProfile::Auto => MemoryProfile::Low,
         other => other,
     };
-    let few_workers = [
-        ("SP1_WORKER_NUM_CORE_WORKERS", "1"),
-        ("SP1_WORKER_NUM_RECURSION_PROVER_WORKERS", "1"),
-    ];
+    let few_workers =
+        [("SP1_WORKER_NUM_CORE_WORKERS", "1"), ("SP1_WORKER_NUM_RECURSION_PROVER_WORKERS", "1")];
     let (name, settings) = match profile {
         MemoryProfile::Low => (
             "low memory, one core and one recursion worker, pages given back",
-            [&few_workers[..], &[(MALLOC, "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:1000,muzzy_decay_ms:0")]].concat(),
+            [
+                &few_workers[..],
+                &[(
+                    MALLOC,
+                    "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:1000,muzzy_decay_ms:0",
+                )],
+            ]
+            .concat(),
         ),
         MemoryProfile::Large => (
             "large machine, the engine's own worker counts",
@@ -58,7 +63,14 @@ fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
         ),
         MemoryProfile::Normal | MemoryProfile::Auto => (
             "one core and one recursion worker, pages kept",
-            [&few_workers[..], &[(MALLOC, "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1")]].concat(),
+            [
+                &few_workers[..],
+                &[(
+                    MALLOC,
+                    "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1",
+                )],
+            ]
+            .concat(),
         ),
     };
     Choice { words: format!("{name} ({cores} cores, {} GiB)", memory / GIB), settings }

@@ -1,0 +1,128 @@
+//! What stops a run, or a step of it.
+
+use collimate_attestation::AttestationError;
+use collimate_chain::ChainError;
+use collimate_contracts::ContractsError;
+use collimate_objects::ObjectsError;
+use collimate_prover_client::ProverClientError;
+use collimate_store::StoreError;
+use collimate_verifiers::VerifyError;
+
+/// Errors of the aggregator. Those of the parts it uses keep their own codes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AggregatorError {
+    /// Statements, tree or blobs.
+    #[error(transparent)]
+    Core(#[from] collimate_core::Error),
+    /// The object store.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The proving process.
+    #[error(transparent)]
+    Prover(#[from] ProverClientError),
+    /// The final proof was refused by our own native verifier.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The operators.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// Ethereum.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Encoding for the contracts.
+    #[error(transparent)]
+    Contracts(#[from] ContractsError),
+    /// A contract call failed.
+    #[error(
+        "[AGG-001] calling {contract} failed: {reason}; check the node and the contract's address"
+    )]
+    Call {
+        /// The contract.
+        contract: &'static str,
+        /// The node's words, or the decoded revert.
+        reason: String,
+    },
+    /// The deployed service verifies another program than this release proves.
+    #[error(
+        "[AGG-002] the contract takes proofs of program {deployed}, this release proves {ours}: use the release that it was deployed with, or deploy a new contract"
+    )]
+    ProgramMismatch {
+        /// The contract's program id.
+        deployed: String,
+        /// Ours.
+        ours: String,
+    },
+    /// There is no contract at the address.
+    #[error(
+        "[AGG-003] there is no contract at {address} on chain {chain_id}: check address and chain"
+    )]
+    NoContract {
+        /// The address.
+        address: String,
+        /// The chain.
+        chain_id: u64,
+    },
+    /// Another aggregator works on the same contract.
+    #[error(
+        "[AGG-004] another aggregator works on this contract with this database: it will be taken over when that one stops"
+    )]
+    Locked,
+    /// The lock was lost while working.
+    #[error(
+        "[AGG-005] the connection that holds the aggregator's lock was lost: is PostgreSQL running?"
+    )]
+    LockLost,
+    /// A member of a run cannot be found by its hash.
+    #[error(
+        "[AGG-006] run {run} names a proof that it does not hold; restore the database from a backup"
+    )]
+    UnknownMember {
+        /// The run.
+        run: i64,
+    },
+    /// A programming error or damaged data; the text says what disagrees.
+    #[error("[AGG-007] {0}")]
+    Inconsistent(String),
+}
+
+impl AggregatorError {
+    /// The stable code, the same in logs, tables and answers.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Core(error) => error.code(),
+            Self::Objects(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Prover(error) => error.code(),
+            Self::Verify(error) => error.code(),
+            Self::Attestation(error) => error.code(),
+            Self::Chain(error) => error.code(),
+            Self::Contracts(error) => error.code(),
+            Self::Call { .. } => "AGG-001",
+            Self::ProgramMismatch { .. } => "AGG-002",
+            Self::NoContract { .. } => "AGG-003",
+            Self::Locked => "AGG-004",
+            Self::LockLost => "AGG-005",
+            Self::UnknownMember { .. } => "AGG-006",
+            Self::Inconsistent(_) => "AGG-007",
+        }
+    }
+
+    /// Whether a run that met this error can go on by trying again: something it needs was away or
+    /// busy. Everything else needs a person.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Objects(error) => error.is_retryable(),
+            Self::Store(error) => error.is_retryable(),
+            Self::Chain(error) => error.is_retryable(),
+            Self::Attestation(_) | Self::Call { .. } | Self::LockLost | Self::Locked => true,
+            Self::Prover(error) => !matches!(error, ProverClientError::Refused { .. }),
+            _ => false,
+        }
+    }
+}

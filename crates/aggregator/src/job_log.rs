@@ -1,0 +1,53 @@
+//! The rows that say what was proven for which run, how often it was tried and how long it took.
+
+use std::time::Duration;
+
+use collimate_prover_client::{AggregationPrograms, Job, JobId, ProverClientError};
+use collimate_store::{JobStatus, NewJob, RunId, Store};
+
+use crate::AggregatorError;
+
+/// Notes the jobs of one run. Whether a job is done is decided by the object store alone.
+#[derive(Debug)]
+pub struct JobLog {
+    store: Store,
+    run: RunId,
+    programs: AggregationPrograms,
+}
+
+impl JobLog {
+    /// A log for this run.
+    #[must_use]
+    pub fn new(store: Store, run: RunId, programs: AggregationPrograms) -> Self {
+        Self { store, run, programs }
+    }
+
+    pub(crate) async fn begin(&self, job: &Job) -> Result<(), AggregatorError> {
+        let id = job.id();
+        let program = if job.program_id == self.programs.chunk_aggregator.program_id {
+            "chunk_aggregator"
+        } else {
+            "user_proof_aggregator"
+        };
+        let inputs = u32::try_from(job.proofs.len()).unwrap_or(u32::MAX);
+        let new = NewJob { id: id.0, run_id: self.run, program: program.to_owned(), inputs };
+        if self.store.want_job(&new).await?.status != JobStatus::Done {
+            self.store.start_job(&id.0).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn done(&self, id: JobId, duration: Duration) -> Result<(), AggregatorError> {
+        self.store.finish_job(&id.0, duration).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn failed(
+        &self,
+        id: JobId,
+        error: &ProverClientError,
+    ) -> Result<(), AggregatorError> {
+        self.store.fail_job(&id.0, error.code(), &error.to_string()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! The `AlignedProofAggregationService` as the aggregator uses it.
+
+use alloy::{
+    primitives::{Address, B256, Bytes},
+    providers::{DynProvider, Provider},
+    sol_types::SolCall,
+};
+use collimate_contracts::{
+    AlignedProofAggregationService,
+    bindings::aligned_proof_aggregation_service::AlignedProofAggregationService::verifySP1Call,
+};
+use collimate_core::{Hash, ProgramId};
+
+use crate::AggregatorError;
+
+/// The deployed service.
+#[derive(Debug, Clone)]
+pub struct ServiceContract {
+    provider: DynProvider,
+    address: Address,
+}
+
+impl ServiceContract {
+    /// The service at this address, after checking that it is one and takes this program's proofs.
+    ///
+    /// # Errors
+    /// [`AggregatorError::NoContract`], [`AggregatorError::ProgramMismatch`], or the node's.
+    pub async fn check(
+        provider: DynProvider,
+        address: Address,
+        program: ProgramId,
+    ) -> Result<Self, AggregatorError> {
+        let code =
+            provider.get_code_at(address).await.map_err(|e| call_failed("eth_getCode", &e))?;
+        if code.is_empty() {
+            let chain_id =
+                provider.get_chain_id().await.map_err(|e| call_failed("eth_chainId", &e))?;
+            return Err(AggregatorError::NoContract { address: address.to_string(), chain_id });
+        }
+        let service = Self { provider, address };
+        let deployed = service
+            .instance()
+            .SP1_PROGRAM_ID()
+            .call()
+            .await
+            .map_err(|e| call_failed("SP1_PROGRAM_ID", &e))?;
+        if deployed != B256::from(program.0) {
+            return Err(AggregatorError::ProgramMismatch {
+                deployed: deployed.to_string(),
+                ours: program.to_string(),
+            });
+        }
+        Ok(service)
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Where a root was registered: the number of the block, `None` if it is not.
+    ///
+    /// # Errors
+    /// The node's. An error is never taken for an answer.
+    pub async fn registered_in(&self, root: &Hash) -> Result<Option<u64>, AggregatorError> {
+        let found = self
+            .instance()
+            .aggregation(B256::from(*root))
+            .call()
+            .await
+            .map_err(|e| call_failed("aggregation", &e))?;
+        Ok((found.leafCount != 0).then_some(found.blockNumber))
+    }
+
+    /// The number of the newest block.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn block_number(&self) -> Result<u64, AggregatorError> {
+        self.provider.get_block_number().await.map_err(|e| call_failed("eth_blockNumber", &e))
+    }
+
+    /// The call data that registers a run.
+    #[must_use]
+    pub fn register_call(statement: Vec<u8>, seal: Vec<u8>) -> Bytes {
+        let call = verifySP1Call { publicValues: statement.into(), proofBytes: seal.into() };
+        call.abi_encode().into()
+    }
+
+    fn instance(
+        &self,
+    ) -> AlignedProofAggregationService::AlignedProofAggregationServiceInstance<&DynProvider> {
+        AlignedProofAggregationService::new(self.address, &self.provider)
+    }
+}
+
+fn call_failed(contract: &'static str, error: &dyn std::error::Error) -> AggregatorError {
+    AggregatorError::Call { contract, reason: error.to_string() }
+}

@@ -1,0 +1,243 @@
+//! `demo`: the main job on real input, with every claim checked at the end.
+
+use std::{path::PathBuf, time::Duration};
+
+use alloy::{
+    primitives::{B256, U256},
+    providers::{DynProvider, Provider},
+};
+use anyhow::{Context, Result, bail, ensure};
+use collimate_aggregator::{Activity, Trigger, Trouble};
+use collimate_chain::{
+    blobs::{AnvilBlobs, BlobReader},
+    provider::{Timeouts, connect},
+};
+use collimate_core::{Hash, tree::MerkleTree};
+use collimate_sdk::{Aggregation, Run};
+use collimate_store::{ProofStatus, RunStatus};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    devnet::{Devnet, DevnetOptions},
+    progress::Progress,
+    report::{Report, ReportedProof},
+    reuse,
+    submission::{self, Accepted},
+};
+
+/// Settings of the demo.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DemoOptions {
+    /// Folder of the proofs to aggregate: NAME.proof with NAME.vk beside it
+    #[arg(long, default_value = "proofs")]
+    pub proofs: PathBuf,
+    /// A further proof file, with its key at NAME.vk or program_vk.bin beside it; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub also: Vec<PathBuf>,
+    /// A finished run proof to take from this file where it fits, instead of proving
+    #[arg(long, value_name = "FILE")]
+    pub reuse: Option<PathBuf>,
+    /// Keep the state folder when all went well
+    #[arg(long)]
+    pub keep: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub devnet: DevnetOptions,
+}
+
+const PHASES: u32 = 6;
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// Runs the demo to its end, or until told to stop. Returns whether everything held.
+pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Result<()> {
+    let progress = Progress::new(PHASES);
+    progress.phase("Starting Ethereum, database, prover and operators");
+    let mut files = submission::in_folder(&options.proofs)?;
+    files.extend(options.also.iter().cloned());
+    // A run opens when all proofs of the demo are there.
+    let count = u32::try_from(files.len()).context("too many proofs")?;
+    let trigger = Trigger { count, age: Duration::from_secs(3600) };
+    let say = |text: &str| progress.say(text);
+    let devnet = Devnet::start(&options.devnet, trigger, &say).await?;
+
+    let outcome = tokio::select! {
+        outcome = main_job(&options, &files, &devnet, &progress) => outcome,
+        () = shutdown.cancelled() => {
+            progress.finish();
+            devnet.stop().await?;
+            bail!("[DMN-040] stopped; the same command goes on where it was");
+        }
+    };
+    progress.finish();
+    let stopped = devnet.stop().await;
+    let report = outcome?;
+    stopped?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    if !options.keep {
+        std::fs::remove_dir_all(&options.devnet.state)?;
+    }
+    Ok(())
+}
+
+async fn main_job(
+    options: &DemoOptions,
+    files: &[PathBuf],
+    devnet: &Devnet,
+    progress: &Progress,
+) -> Result<Report> {
+    progress.phase("Verifying the proofs natively");
+    let mut checked = vec![];
+    for file in files {
+        let item = submission::check(devnet, file).await?;
+        let program = submission::short(&item.proof.program_id);
+        progress.say(&format!("{} verifies (program {program})", item.name));
+        checked.push(item);
+    }
+
+    progress.phase("Aggregating in the zkVM");
+    if let Some(file) = &options.reuse {
+        reuse::offer(devnet, &checked, file).await?;
+        progress.say(&format!("the proof of this run is taken from {}", file.display()));
+    }
+    let mut accepted = vec![];
+    for item in checked {
+        accepted.push(submission::accept(devnet, item).await?);
+    }
+    let run_id = wait_for_run(devnet, progress, &accepted, RunStatus::Attesting).await?;
+
+    progress.phase("Operators verify and sign, Ethereum verifies");
+    wait_for_run(devnet, progress, &accepted, RunStatus::Final).await?;
+    let stored = devnet.store.run(run_id).await?.context("the run is stored")?;
+    let statement = stored.statement.context("a final run has a statement")?;
+    let provider = connect(&devnet.rpc_url, Timeouts::default())?;
+    let chain = Some(devnet.deployment.chain_id);
+    let client = Aggregation::connect(provider.clone(), devnet.deployment.service, chain).await?;
+    let run = client.aggregation(B256::from(statement.root)).await?;
+    progress.say(&format!("registered in block {} by {}", run.block_number, run.transaction));
+
+    progress.phase("Reading the blob back and rebuilding the root");
+    let blobs = BlobReader::new(vec![Box::new(AnvilBlobs::new(provider.clone()))]);
+    let content = client.content(&run, &blobs).await?;
+    progress.say(&format!(
+        "{} commitments from {} blob(s) give the same root",
+        content.commitments().len(),
+        run.blob_hashes.len()
+    ));
+
+    progress.phase("Asking the contract for every proof");
+    let mut reported = vec![];
+    for item in &accepted {
+        let proof = &item.proof;
+        let path = content.path(&proof.commitment)?;
+        let check =
+            client.check_inclusion(&path.siblings, &proof.program_id, &proof.public_values).await?;
+        ensure!(check.included, "[DMN-041] {} is not included", item.name);
+        ensure!(
+            !check.altered_public_values,
+            "[DMN-042] an altered public input of {} passes",
+            item.name
+        );
+        ensure!(!check.other_program, "[DMN-043] another program id passes for {}", item.name);
+        let foreign = path_in_another_run(item)?;
+        ensure!(
+            !client.verify_inclusion(&foreign, &proof.program_id, &proof.public_values).await?,
+            "[DMN-044] a path from another run passes for {}",
+            item.name
+        );
+        progress.say(&format!(
+            "{}: included; altered input, other program and foreign path are refused",
+            item.name
+        ));
+        reported.push(ReportedProof::new(item, path.siblings.len()));
+    }
+    let cost = TransactionCost::of(&provider, &run).await?;
+    Ok(Report::new(reported, &run, cost, progress.times(), devnet.deployment.sp1_verifier))
+}
+
+/// What the registering transaction cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TransactionCost {
+    pub gas: u64,
+    pub wei: U256,
+}
+
+impl TransactionCost {
+    async fn of(provider: &DynProvider, run: &Run) -> Result<Self> {
+        let receipt = provider
+            .get_transaction_receipt(run.transaction)
+            .await?
+            .context("the node has no receipt of the run's transaction")?;
+        ensure!(receipt.status(), "[DMN-045] the run's transaction reverted");
+        let execution = U256::from(receipt.gas_used) * U256::from(receipt.effective_gas_price);
+        let blobs = U256::from(receipt.blob_gas_used.unwrap_or_default())
+            * U256::from(receipt.blob_gas_price.unwrap_or_default());
+        Ok(Self { gas: receipt.gas_used, wei: execution + blobs })
+    }
+}
+
+/// A valid path of the same proof in a run that was never registered.
+fn path_in_another_run(item: &Accepted) -> Result<Vec<B256>> {
+    let others: Vec<Hash> = (0_u8..3).map(|n| [n; 32]).collect();
+    let leaves = [&[item.proof.commitment.leaf()][..], &others].concat();
+    let path = MerkleTree::new(leaves)?.path(0)?;
+    Ok(path.into_iter().map(B256::from).collect())
+}
+
+/// Waits until the run that holds the demo's proofs is at least at `wanted`, and returns its number.
+async fn wait_for_run(
+    devnet: &Devnet,
+    progress: &Progress,
+    accepted: &[Accepted],
+    wanted: RunStatus,
+) -> Result<i64> {
+    let first = accepted.first().context("there are proofs")?;
+    loop {
+        if let Some((run, _)) = devnet.store.run_of_proof(first.id).await? {
+            let run = devnet.store.run(run).await?.context("a run that holds a proof is stored")?;
+            if run.status == RunStatus::Failed {
+                bail!("{}", run.reason.unwrap_or_else(|| "the run failed".to_owned()));
+            }
+            if order(run.status) >= order(wanted) {
+                return Ok(run.id);
+            }
+        }
+        for item in accepted {
+            let proof =
+                devnet.store.proof(item.id).await?.context("an accepted proof is stored")?;
+            if matches!(proof.status, ProofStatus::Failed | ProofStatus::Rejected) {
+                bail!(
+                    "{} was taken out of the run: {}",
+                    item.name,
+                    proof.reason.unwrap_or_default()
+                );
+            }
+        }
+        let trouble = devnet.trouble.borrow().clone();
+        match trouble {
+            Some(Trouble { text, retryable: false, .. }) => bail!("{text}"),
+            Some(trouble) => progress.now(&format!("trouble, trying again: {}", trouble.text)),
+            None => show(&devnet.activity.borrow().clone(), progress),
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn order(status: RunStatus) -> usize {
+    RunStatus::ALL.iter().position(|known| *known == status).unwrap_or_default()
+}
+
+fn show(activity: &Activity, progress: &Progress) {
+    match activity {
+        Activity::Idle => progress.now("waiting for the aggregator"),
+        Activity::Proving { job, .. } => progress.job(job),
+        Activity::Attesting { detail, .. } => progress.now(&format!("operators: {detail}")),
+        Activity::Submitting { .. } => progress.now("the transaction is on its way"),
+    }
+}

@@ -1,0 +1,297 @@
+//! `devnet`: a whole deployment in one process tree, on a chain of its own.
+//!
+//! ```text
+//! collimated ─┬─ anvil             state/chain
+//!             ├─ PostgreSQL        state/postgres     (unless DATABASE_URL is given)
+//!             ├─ collimate-prover  state/prover
+//!             ├─ four operators    state/operators    (in this process, each with its own port)
+//!             └─ aggregator        state/objects
+//! ```
+//!
+//! Everything that must survive is below one folder. After a kill, the same command goes on where it
+//! was: the chain is adopted, runs are resumed, finished jobs are not proven again.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use alloy::primitives::U256;
+use anyhow::{Context, Result, bail};
+use collimate_aggregator::{
+    Activity, Aggregator, Driver, Pauses, PlanSettings, Proving, QuorumOptions, QuorumSeal,
+    ServiceContract, Trigger, Trouble,
+};
+use collimate_attestation::{CollectorConfig, SigningContext};
+use collimate_chain::{
+    anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
+    provider::{Timeouts, connect},
+    tx::{RevertDecoder, TxConfig, TxManager},
+};
+use collimate_contracts::{Deployment, decode_revert};
+use collimate_objects::Objects;
+use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
+use collimate_store::{EmbeddedPostgres, Store};
+use collimate_verifiers::VerifierPool;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{deployment, operators, prover_process::ProverProcess};
+
+/// Settings of a devnet.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DevnetOptions {
+    /// Folder of everything that must survive a restart
+    #[arg(long, default_value = ".collimate/devnet", env = "COLLIMATE_STATE")]
+    pub state: PathBuf,
+    /// Port of the Ethereum node; 0 takes any free one
+    #[arg(long, default_value_t = 8545, env = "COLLIMATE_CHAIN_PORT")]
+    pub chain_port: u16,
+    /// The proving process; searched beside this program and in prover/target
+    #[arg(long, env = "COLLIMATE_PROVER")]
+    pub prover: Option<PathBuf>,
+    /// Start no proving process: jobs wait for one, or for their output in the object store
+    #[arg(long, conflicts_with = "prover")]
+    pub no_prover: bool,
+    /// A PostgreSQL server to use instead of one of our own
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Operators whose service is not started, by number from 0
+    #[arg(long, value_delimiter = ',', env = "COLLIMATE_ABSENT_OPERATORS")]
+    pub absent: Vec<u32>,
+}
+
+/// Operators of a devnet.
+pub(crate) const OPERATORS: u32 = 4;
+/// Seconds between two blocks.
+const BLOCK_SECONDS: u64 = 1;
+/// Account of anvil's that sends the aggregator's transactions; 1 to 4 are the operators'.
+const AGGREGATOR_ACCOUNT: usize = 0;
+/// The cost that the aggregator may spend on one transaction on a devnet, in wei: one ether.
+const MAX_COST: u128 = 1_000_000_000_000_000_000;
+
+/// A running devnet.
+#[derive(Debug)]
+pub(crate) struct Devnet {
+    pub store: Store,
+    pub objects: Objects,
+    pub verifiers: VerifierPool,
+    pub deployment: Deployment,
+    pub rpc_url: String,
+    pub activity: watch::Receiver<Activity>,
+    pub trouble: watch::Receiver<Option<Trouble>>,
+    services: CancellationToken,
+    aggregator: JoinHandle<()>,
+    operators: Vec<JoinHandle<()>>,
+    prover: Option<JoinHandle<()>>,
+    postgres: Option<EmbeddedPostgres>,
+    anvil: Anvil,
+    _lock: File,
+}
+
+impl Devnet {
+    /// Starts everything, or goes on with what an earlier process left. `say` hears what is done.
+    pub(crate) async fn start(
+        options: &DevnetOptions,
+        trigger: Trigger,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self> {
+        let prover_binary = match options.no_prover {
+            true => None,
+            false => Some(ProverProcess::find(options.prover.clone())?),
+        };
+        let state = &options.state;
+        fs::create_dir_all(state)
+            .with_context(|| format!("[DMN-001] cannot create {}", state.display()))?;
+        let state = &state.canonicalize()?;
+        let lock = lock_state(state)?;
+        let services = CancellationToken::new();
+
+        let anvil = start_chain(options, state).await?;
+        let rpc_url = anvil.url();
+        say(&format!("Ethereum node with blobs at {rpc_url} (chain {DEVELOPMENT_CHAIN_ID})"));
+
+        let (postgres, database_url) = match &options.database_url {
+            Some(url) => (None, url.clone()),
+            None => {
+                let server = EmbeddedPostgres::start(&state.join("postgres")).await?;
+                let url = server.url().to_owned();
+                (Some(server), url)
+            }
+        };
+        let store = Store::connect(&database_url).await?;
+        say(if postgres.is_some() {
+            "PostgreSQL of our own is up"
+        } else {
+            "connected to PostgreSQL"
+        });
+
+        let programs = AggregationPrograms::committed()?;
+        let deployment = deployment::load_or_deploy(state, &rpc_url, &programs).await?;
+        say(&format!("contracts deployed, service at {}", deployment.service));
+
+        let objects_path = state.join("objects");
+        let objects = Objects::folder(&objects_path)?;
+        let prover_listen = free_address().await?;
+        let prover = prover_binary.map(|binary| {
+            let process = ProverProcess {
+                binary,
+                listen: prover_listen,
+                objects: objects_path.display().to_string(),
+                state: state.join("prover"),
+                log: state.join("prover.log"),
+            };
+            process.supervise(services.child_token())
+        });
+        let prover = prover.transpose()?;
+
+        let context =
+            SigningContext { chain_id: deployment.chain_id, verifier: deployment.sp1_verifier };
+        let mut endpoints = BTreeMap::new();
+        let mut operators = vec![];
+        for number in 0..OPERATORS {
+            operators::register(number, &deployment, &rpc_url).await?;
+            if options.absent.contains(&number) {
+                continue;
+            }
+            let program = programs.chunk_aggregator.program_id;
+            let folder = state.join("operators").join(number.to_string());
+            let service = operators::bind(number, context, program, &folder).await?;
+            endpoints
+                .insert(operators::address(number)?, format!("http://{}", service.local_addr()));
+            let token = services.child_token();
+            operators.push(tokio::spawn(async move {
+                if let Err(error) = service.run(token).await {
+                    tracing::error!(number, %error, "operator stopped");
+                }
+            }));
+        }
+        operators::begin_epoch(&deployment, &rpc_url).await?;
+        say(&format!("{OPERATORS} operators registered, {} of them up", operators.len()));
+
+        let provider = connect(&rpc_url, Timeouts::default())?;
+        let registry = deployment.registry.context("the devnet's deployment has a registry")?;
+        let verifiers = VerifierPool::for_this_machine()?;
+        let activity = watch::Sender::new(Activity::Idle);
+        let watching = activity.subscribe();
+        let tx_config = TxConfig {
+            max_cost: U256::from(MAX_COST),
+            ..TxConfig::development_chain(deployment.chain_id)
+        };
+        let confirmations = tx_config.confirmations;
+        let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
+        let driver = Driver {
+            store: store.clone(),
+            service: ServiceContract::check(
+                provider.clone(),
+                deployment.service,
+                programs.chunk_aggregator.program_id,
+            )
+            .await?,
+            deployment: collimate_store::Deployment {
+                chain_id: deployment.chain_id,
+                contract: deployment.service.into_array(),
+            },
+            proving: Proving {
+                prover: Arc::new(ProverClient::new(prover_settings, objects.clone())),
+                objects: objects.clone(),
+                verifiers: verifiers.clone(),
+                parallel: NonZeroUsize::MIN,
+            },
+            sealer: Arc::new(QuorumSeal::new(
+                provider.clone(),
+                QuorumOptions {
+                    registry,
+                    context,
+                    endpoints,
+                    collector: CollectorConfig::default(),
+                },
+            )),
+            transactions: TxManager::new(
+                provider,
+                development_signer(AGGREGATOR_ACCOUNT)?,
+                Arc::new(store.transactions()),
+                tx_config,
+                RevertDecoder::new(decode_revert),
+            ),
+            programs,
+            plan: PlanSettings::default(),
+            confirmations,
+            poll: Duration::from_millis(500),
+            activity,
+        };
+        let aggregator = Aggregator::new(driver, trigger, Pauses::default());
+        let trouble = aggregator.trouble();
+        let aggregator = tokio::spawn(aggregator.run(services.child_token()));
+        Ok(Self {
+            store,
+            objects,
+            verifiers,
+            deployment,
+            rpc_url,
+            activity: watching,
+            trouble,
+            services,
+            aggregator,
+            operators,
+            prover,
+            postgres,
+            anvil,
+            _lock: lock,
+        })
+    }
+
+    /// Stops everything in reverse order: intake first, the chain and the database last.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.services.cancel();
+        self.aggregator.await?;
+        for operator in self.operators {
+            operator.await?;
+        }
+        if let Some(prover) = self.prover {
+            prover.await?;
+        }
+        self.store.close().await;
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await?;
+        }
+        self.anvil.stop(Duration::from_secs(10)).await?;
+        Ok(())
+    }
+}
+
+fn lock_state(state: &Path) -> Result<File> {
+    let file = File::create(state.join("lock"))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "[DMN-002] another collimated works in {}: stop it, or choose another folder with --state",
+            state.display()
+        );
+    }
+    Ok(file)
+}
+
+async fn start_chain(options: &DevnetOptions, state: &Path) -> Result<Anvil> {
+    let folder = state.join("chain");
+    fs::create_dir_all(&folder)?;
+    let anvil = Anvil::start(AnvilOptions {
+        port: options.chain_port,
+        mining: Mining::Every(BLOCK_SECONDS),
+        state: Some(folder.join("state.json")),
+        log: Some(folder.join("anvil.log")),
+        pid_file: Some(folder.join("anvil.json")),
+        ..AnvilOptions::default()
+    });
+    Ok(anvil.await?)
+}
+
+/// An address on this machine that nobody listens on.
+async fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    Ok(listener.local_addr()?)
+}

@@ -1,0 +1,100 @@
+//! The devnet's operators: public keys' secrets that everybody knows, as with anvil's accounts.
+
+use std::{net::Ipv4Addr, path::Path};
+
+use alloy::{
+    primitives::{Address, U256},
+    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+};
+use anyhow::{Context, Result};
+use collimate_attestation::{
+    AttestedProgram, OperatorConfig, OperatorService, Registration, SecretKey, ServiceConfig,
+    SigningContext,
+};
+use collimate_chain::{anvil::development_signer, signer::Signer};
+use collimate_contracts::{Deployment, OperatorRegistry};
+use collimate_core::{ProgramId, keccak256};
+
+use crate::deployment::MIN_STAKE_WEI;
+
+/// The account of an operator: the chain's development accounts 1 to 4.
+fn signer(number: u32) -> Result<Signer> {
+    Ok(development_signer(number as usize + 1)?)
+}
+
+/// The address of an operator.
+pub(crate) fn address(number: u32) -> Result<Address> {
+    Ok(signer(number)?.address())
+}
+
+/// The BLS key of an operator. Anybody can compute it: it is for development chains alone.
+fn key(number: u32) -> Result<SecretKey> {
+    let seed = keccak256(&[b"collimate devnet operator", &number.to_be_bytes()]);
+    Ok(SecretKey::from_seed(&seed)?)
+}
+
+/// Registers an operator, unless it is.
+pub(crate) async fn register(number: u32, deployment: &Deployment, rpc_url: &str) -> Result<()> {
+    let signer = signer(number)?;
+    let account = signer.address();
+    let provider = ProviderBuilder::new()
+        .wallet(signer.inner().clone())
+        .connect_http(rpc_url.parse().context("the node's URL")?);
+    let registry_address = registry_of(deployment)?;
+    let registry = OperatorRegistry::new(registry_address, provider);
+    if registry.activeId(account).call().await.is_ok() {
+        return Ok(());
+    }
+    let key = key(number)?;
+    let registration = Registration {
+        chain_id: deployment.chain_id,
+        registry: registry_address,
+        operator: account,
+    };
+    let possession = key.prove_possession(&registration).to_point();
+    let receipt = registry
+        .register(key.public_key().to_point().into(), possession.into())
+        .value(U256::from(MIN_STAKE_WEI))
+        .send()
+        .await?
+        .get_receipt()
+        .await?;
+    anyhow::ensure!(receipt.status(), "[DMN-020] the registration of operator {number} reverted");
+    Ok(())
+}
+
+/// Registrations count from the next epoch on: lets the development chain skip there.
+pub(crate) async fn begin_epoch(deployment: &Deployment, rpc_url: &str) -> Result<()> {
+    let provider: DynProvider =
+        ProviderBuilder::new().connect_http(rpc_url.parse().context("the node's URL")?).erased();
+    let registry = OperatorRegistry::new(registry_of(deployment)?, &provider);
+    let epoch = registry.currentEpoch().call().await?;
+    if registry.epochTotals(epoch).call().await?.operators > 0 {
+        return Ok(());
+    }
+    let blocks = registry.EPOCH_BLOCKS().call().await?;
+    provider.anvil_mine(Some(blocks), None).await?;
+    Ok(())
+}
+
+/// Opens an operator's journal and port.
+pub(crate) async fn bind(
+    number: u32,
+    context: SigningContext,
+    program: ProgramId,
+    folder: &Path,
+) -> Result<OperatorService> {
+    std::fs::create_dir_all(folder)?;
+    let operator = OperatorConfig {
+        address: address(number)?,
+        context,
+        program: AttestedProgram::chunk_aggregator(program),
+        journal: folder.join("journal"),
+    };
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    Ok(OperatorService::bind(ServiceConfig::new(listen, operator), key(number)?).await?)
+}
+
+fn registry_of(deployment: &Deployment) -> Result<Address> {
+    deployment.registry.context("[DMN-021] the deployment has no operator registry")
+}

@@ -1,0 +1,118 @@
+//! The demo's result, as a table and as JSON.
+
+use std::fmt;
+
+use alloy::primitives::{Address, B256, U256};
+use collimate_sdk::Run;
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use serde::Serialize;
+
+use crate::{
+    demo::TransactionCost,
+    submission::{Accepted, short, short_hex},
+};
+
+/// One aggregated proof.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReportedProof {
+    name: String,
+    program_id: B256,
+    commitment: B256,
+    leaf: B256,
+    path_length: usize,
+    included: bool,
+}
+
+impl ReportedProof {
+    /// A proof whose inclusion was checked.
+    pub(crate) fn new(item: &Accepted, path_length: usize) -> Self {
+        Self {
+            name: item.name.clone(),
+            program_id: item.proof.program_id.0.into(),
+            commitment: item.proof.commitment.0.into(),
+            leaf: item.proof.commitment.leaf().into(),
+            path_length,
+            included: true,
+        }
+    }
+}
+
+/// Seconds of a phase.
+#[derive(Debug, Serialize)]
+struct PhaseTime {
+    phase: String,
+    seconds: f64,
+}
+
+/// All that the demo shows at its end. It exists only when everything held.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    proofs: Vec<ReportedProof>,
+    root: B256,
+    transaction: B256,
+    block: u64,
+    blob_hashes: Vec<B256>,
+    contract: Address,
+    gas: u64,
+    gas_per_proof: u64,
+    cost_wei: U256,
+    phases: Vec<PhaseTime>,
+    trusted: String,
+}
+
+impl Report {
+    pub(crate) fn new(
+        proofs: Vec<ReportedProof>,
+        run: &Run,
+        cost: TransactionCost,
+        times: Vec<(String, f64)>,
+        verifier: Address,
+    ) -> Self {
+        let count = u64::try_from(proofs.len()).unwrap_or(u64::MAX).max(1);
+        let phases = times.into_iter().map(|(phase, seconds)| PhaseTime { phase, seconds });
+        Self {
+            proofs,
+            root: run.root,
+            transaction: run.transaction,
+            block: run.block_number,
+            blob_hashes: run.blob_hashes.clone(),
+            contract: run.contract,
+            gas: cost.gas,
+            gas_per_proof: cost.gas / count,
+            cost_wei: cost.wei,
+            phases: phases.collect(),
+            trusted: format!(
+                "the operators' quorum: 67 % of the stake verified the final proof natively and signed it \
+                 (QuorumSP1Verifier at {verifier}; no Groth16 wrap)"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_preset(UTF8_BORDERS_ONLY);
+        table.set_header(["proof", "program id", "commitment", "leaf", "included"]);
+        for proof in &self.proofs {
+            table.add_row([
+                proof.name.clone(),
+                short(&collimate_core::ProgramId(proof.program_id.0)),
+                short_hex(&proof.commitment.0),
+                short_hex(&proof.leaf.0),
+                if proof.included { "yes".to_owned() } else { "no".to_owned() },
+            ]);
+        }
+        writeln!(f, "{table}")?;
+        writeln!(f, "root          {}", self.root)?;
+        writeln!(f, "transaction   {} in block {}", self.transaction, self.block)?;
+        for hash in &self.blob_hashes {
+            writeln!(f, "blob          {hash}")?;
+        }
+        writeln!(f, "gas           {}, {} a proof", self.gas, self.gas_per_proof)?;
+        for phase in &self.phases {
+            writeln!(f, "time          {:>7.1} s  {}", phase.seconds, phase.phase)?;
+        }
+        write!(f, "trusted       {}", self.trusted)
+    }
+}

@@ -97,6 +97,11 @@ impl BeaconBlobs {
             .copied()
     }
 
+    async fn blobs(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<Bytes>, ChainError> {
+        let answer: Option<Data<Vec<Bytes>>> = self.get("reading blobs", path, query).await?;
+        Ok(answer.map(|answer| answer.data).unwrap_or_default())
+    }
+
     /// `None` if the node has nothing there.
     async fn get<T: DeserializeOwned>(
         &self,
@@ -148,11 +153,15 @@ impl BlobSource for BeaconBlobs {
         let slot = self.clock().await?.slot_at(location.block_timestamp).ok_or_else(|| {
             failed("finding the slot", "the block is older than the beacon chain: another network?")
         })?;
+        let path = format!("eth/v1/beacon/blobs/{slot}");
         let query: Vec<(&str, String)> =
             versioned_hashes.iter().map(|hash| ("versioned_hashes", hash.to_string())).collect();
-        let path = format!("eth/v1/beacon/blobs/{slot}");
-        let answer: Option<Data<Vec<Bytes>>> = self.get("reading blobs", &path, &query).await?;
-        Ok(answer.map(|answer| answer.data).unwrap_or_default())
+        let named = self.blobs(&path, &query).await?;
+        if named.len() >= versioned_hashes.len() {
+            return Ok(named);
+        }
+        // Nodes differ in how they read a repeated parameter: ask for the whole block then.
+        self.blobs(&path, &[]).await
     }
 }
 

@@ -11,8 +11,10 @@ pub(crate) enum Answer {
     AlreadyKnown,
     /// The nonce is used.
     NonceTooLow,
-    /// The prices are too low: for the pool, for the market, or to replace an earlier attempt.
+    /// The prices are too low for the pool, or to replace an earlier attempt.
     Underpriced,
+    /// The prices are below those of the next block.
+    BelowMarket,
     /// The account cannot pay.
     InsufficientFunds,
     /// It will never take this transaction.
@@ -40,9 +42,9 @@ const PHRASES: &[(&str, Answer)] = &[
     ("insufficient funds", Answer::InsufficientFunds),
     ("insufficientfunds", Answer::InsufficientFunds),
     ("upfront cost exceeds", Answer::InsufficientFunds),
-    ("less than block base fee", Answer::Underpriced),
-    ("less than block blob gas fee", Answer::Underpriced),
-    ("less than the block base fee", Answer::Underpriced),
+    ("less than block base fee", Answer::BelowMarket),
+    ("less than block blob gas fee", Answer::BelowMarket),
+    ("less than the block base fee", Answer::BelowMarket),
     ("fee too low", Answer::Underpriced),
     ("feetoolow", Answer::Underpriced),
     ("gas tip cap", Answer::Underpriced),
@@ -60,6 +62,8 @@ const PHRASES: &[(&str, Answer)] = &[
     ("gas limit too high", Answer::Invalid),
     ("gas limit is too high", Answer::Invalid),
     ("exceeds maximum", Answer::Invalid),
+    ("exceeds the configured cap", Answer::Invalid),
+    ("higher than max fee", Answer::Invalid),
     ("floor data gas", Answer::Invalid),
     ("not supported", Answer::Invalid),
     ("unsupported", Answer::Invalid),
@@ -109,8 +113,8 @@ mod tests {
                 Answer::Underpriced,
             ),
             ("transaction underpriced: gas tip cap 1, minimum needed 1000000", Answer::Underpriced),
-            ("max fee per gas less than block base fee", Answer::Underpriced),
-            ("max fee per blob gas less than block blob gas fee", Answer::Underpriced),
+            ("max fee per gas less than block base fee", Answer::BelowMarket),
+            ("max fee per blob gas less than block blob gas fee", Answer::BelowMarket),
             ("FeeTooLow", Answer::Underpriced),
             (
                 "insufficient funds for gas * price + value: balance 0, tx cost 1",

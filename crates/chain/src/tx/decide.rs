@@ -4,8 +4,9 @@
 //! 1. an attempt is in the canonical chain: finish once it has its confirmations, wait until then;
 //! 2. another transaction used the nonce, and that has its confirmations: no attempt can be mined any more, take a new nonce;
 //! 3. the nonce is used, by whom is not known yet: wait;
-//! 4. the pool demands a higher price, or the newest attempt waited for `resubmit_after` at prices that do not compete, or it
-//!    waited for `patience`: replace it, if the budget allows;
+//! 4. the node refused the newest attempt for its prices, or it waited for `resubmit_after` at prices that do not compete, or
+//!    for `patience`: replace it, if the budget allows prices that compete; if the pool's own rules or impatience ask for it,
+//!    also with the least rise;
 //! 5. the node does not know the newest attempt: send it again;
 //! 6. wait.
 
@@ -25,11 +26,20 @@ pub(crate) struct Observation {
     /// The node has the newest attempt in its pool.
     pub(crate) known: bool,
     /// The node refused the newest attempt because of its prices.
-    pub(crate) underpriced: bool,
+    pub(crate) underpriced: Option<Underpriced>,
     /// Time since the newest attempt was signed.
     pub(crate) waited: Duration,
     /// Prices of the next block.
     pub(crate) market: MarketFees,
+}
+
+/// Why prices were refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Underpriced {
+    /// By the pool's rules, for example for replacements: any rise may do.
+    ByPool,
+    /// They are below the next block's: only prices that compete do.
+    ByMarket,
 }
 
 /// What is fixed for a transaction.
@@ -62,8 +72,9 @@ pub(crate) fn decide(fees: Fees, seen: &Observation, terms: &Terms) -> Step {
         return if blocks >= terms.confirmations { Step::TakeNewNonce } else { Step::Wait };
     }
     let outpriced = seen.waited >= terms.resubmit_after && !fees.compete_in(seen.market);
-    let wants_more = seen.underpriced || outpriced || seen.waited >= terms.patience;
-    if wants_more && let Some(fees) = affordable_replacement(fees, seen.market, terms) {
+    let impatient = seen.underpriced == Some(Underpriced::ByPool) || seen.waited >= terms.patience;
+    let wants_more = seen.underpriced.is_some() || outpriced || impatient;
+    if wants_more && let Some(fees) = affordable_replacement(fees, seen.market, impatient, terms) {
         return Step::Replace(fees);
     }
     if seen.known { Step::Wait } else { Step::Broadcast { at_budget: wants_more } }
@@ -82,9 +93,16 @@ pub(crate) fn first_fees(market: MarketFees, terms: &Terms) -> Result<Fees, U256
         .ok_or_else(|| lean.cost(terms.gas_limit, terms.blobs))
 }
 
-fn affordable_replacement(fees: Fees, market: MarketFees, terms: &Terms) -> Option<Fees> {
-    [fees.replacement(market), fees.least_replacement()]
+fn affordable_replacement(
+    fees: Fees,
+    market: MarketFees,
+    impatient: bool,
+    terms: &Terms,
+) -> Option<Fees> {
+    let least = impatient.then(|| fees.least_replacement());
+    [fees.replacement(market), fees.lean_replacement(market)]
         .into_iter()
+        .chain(least)
         .find(|fees| affordable(*fees, terms))
 }
 
@@ -115,7 +133,7 @@ mod tests {
             confirmations: None,
             nonce_lost_for: None,
             known: true,
-            underpriced: false,
+            underpriced: None,
             waited: Duration::ZERO,
             market: MARKET,
         }
@@ -154,7 +172,7 @@ mod tests {
             ("out of patience", Observation { waited: very_late, ..seen() }, bumped),
             (
                 "refused for its price",
-                Observation { underpriced: true, known: false, ..seen() },
+                Observation { underpriced: Some(Underpriced::ByPool), known: false, ..seen() },
                 bumped,
             ),
         ];
@@ -174,12 +192,29 @@ mod tests {
     }
 
     #[test]
-    fn when_the_market_price_is_over_budget_the_least_replacement_is_tried() {
+    fn when_the_market_is_over_budget_only_rules_and_impatience_raise_prices() {
         let fees = Fees::initial(MARKET, false);
         let least = fees.least_replacement();
         let tight = Terms { max_cost: least.cost(1_000, 0), ..terms() };
-        let late = Observation { waited: tight.patience, market: RUNAWAY, ..seen() };
-        assert_eq!(decide(fees, &late, &tight), Step::Replace(least));
+        let runaway = Observation { market: RUNAWAY, ..seen() };
+        let by_market = Observation { underpriced: Some(Underpriced::ByMarket), ..runaway };
+        let late = Observation { waited: tight.resubmit_after, ..runaway };
+        let very_late = Observation { waited: tight.patience, ..runaway };
+        let by_pool = Observation { underpriced: Some(Underpriced::ByPool), ..runaway };
+        assert_eq!(decide(fees, &by_market, &tight), Step::Wait);
+        assert_eq!(decide(fees, &late, &tight), Step::Wait);
+        assert_eq!(decide(fees, &very_late, &tight), Step::Replace(least));
+        assert_eq!(decide(fees, &by_pool, &tight), Step::Replace(least));
+    }
+
+    #[test]
+    fn a_replacement_without_headroom_is_taken_if_the_budget_allows_no_other() {
+        let fees = Fees::initial(MARKET, false);
+        let lean = fees.lean_replacement(RUNAWAY);
+        let tight = Terms { max_cost: lean.cost(1_000, 0), ..terms() };
+        let late = Observation { waited: tight.resubmit_after, market: RUNAWAY, ..seen() };
+        assert!(lean.compete_in(RUNAWAY));
+        assert_eq!(decide(fees, &late, &tight), Step::Replace(lean));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     kzg::Sidecar,
     tx::{
         answer::{Answer, read_answer},
-        decide::{Observation, Step, Terms, decide, first_fees},
+        decide::{Observation, Step, Terms, Underpriced, decide, first_fees},
         fees::Fees,
         manager::{Inner, Turn},
         market::market_fees,
@@ -47,7 +47,7 @@ pub(crate) struct Delivery {
     resumed: bool,
     /// A node took an attempt with the nonce in use.
     accepted: bool,
-    underpriced: bool,
+    underpriced: Option<Underpriced>,
     unknown_refusals: u32,
     signed_at: Instant,
     /// Block in which the nonce was first seen to be used by nobody we know.
@@ -80,7 +80,7 @@ impl Delivery {
             turn: None,
             successor: None,
             accepted: false,
-            underpriced: false,
+            underpriced: None,
             unknown_refusals: 0,
             signed_at: Instant::now(),
             nonce_lost_at: None,
@@ -111,7 +111,9 @@ impl Delivery {
                     sleep(backoff.next_delay()).await;
                     continue;
                 }
-                Err(error) => Next::Refused(error),
+                Err(error @ ChainError::BudgetExceeded { .. }) => Next::Refused(error),
+                // A record that contradicts itself, or a key that cannot sign: a person has to look, so it stays as it is.
+                Err(error) => return Err(error),
             };
             match next {
                 Next::Look => {}
@@ -228,7 +230,11 @@ impl Delivery {
             .map_err(ChainError::node("eth_getTransactionCount"))?;
         let nonce = self.inner.nonces().take(used);
         let nonce = nonce.ok_or_else(|| ChainError::Internal("no nonce is left".into()))?;
-        self.attempt(nonce, fees).await
+        let next = self.attempt(nonce, fees).await;
+        if self.record.nonce() != Some(nonce) {
+            self.inner.nonces().release(nonce);
+        }
+        next
     }
 
     /// Signs, stores, and only then sends.
@@ -240,7 +246,7 @@ impl Delivery {
         self.record.attempts.push(attempt.clone());
         self.record.status = TransactionStatus::Sent;
         self.signed_at = Instant::now();
-        self.underpriced = false;
+        self.underpriced = None;
         self.broadcast(&attempt, false).await
     }
 
@@ -267,11 +273,14 @@ impl Delivery {
                 Ok(Next::Pause)
             }
             Answer::NonceTooLow => Ok(Next::Pause),
-            Answer::Underpriced if !at_budget => {
-                self.underpriced = true;
+            Answer::Underpriced | Answer::BelowMarket if !at_budget => {
+                self.underpriced = Some(match answer {
+                    Answer::BelowMarket => Underpriced::ByMarket,
+                    _ => Underpriced::ByPool,
+                });
                 Ok(Next::Look)
             }
-            Answer::Underpriced => {
+            Answer::Underpriced | Answer::BelowMarket => {
                 let least = attempt.fees.least_replacement();
                 let needed = least.cost(self.terms.gas_limit, self.terms.blobs);
                 self.give_up_unless_taken(self.over_budget(needed))
@@ -280,11 +289,11 @@ impl Delivery {
                 let error = self.insufficient_funds(attempt.fees).await?;
                 self.give_up_unless_taken(error)
             }
-            Answer::Invalid => Ok(self.refused(&refusal)),
+            Answer::Invalid => self.refused(&refusal).await,
             Answer::Unknown => {
                 self.unknown_refusals = self.unknown_refusals.saturating_add(1);
                 if self.unknown_refusals >= UNKNOWN_REFUSALS {
-                    return Ok(self.refused(&refusal));
+                    return self.refused(&refusal).await;
                 }
                 Err(refusal)
             }
@@ -292,14 +301,25 @@ impl Delivery {
         }
     }
 
-    /// The node says that this transaction can never be mined. That is final unless a node took it before.
-    fn refused(&self, refusal: &ChainError) -> Next {
-        if self.accepted {
+    /// The node says that this transaction can never be mined. That is final unless it took an attempt before.
+    async fn refused(&mut self, refusal: &ChainError) -> Result<Next, ChainError> {
+        if self.accepted || self.older_attempt_is_known().await? {
             tracing::warn!(key = %self.record.key, %refusal, "a transaction is refused that was taken before, trying on");
-            return Next::Pause;
+            self.pass_turn();
+            return Ok(Next::Pause);
         }
         let key = self.record.key.clone();
-        Next::Refused(ChainError::Rejected { key, reason: refusal.to_string() })
+        Ok(Next::Refused(ChainError::Rejected { key, reason: refusal.to_string() }))
+    }
+
+    async fn older_attempt_is_known(&self) -> Result<bool, ChainError> {
+        for attempt in self.record.attempts.iter().rev().skip(1) {
+            let known = self.inner.provider.get_transaction_by_hash(attempt.hash).await;
+            if known.map_err(ChainError::node("eth_getTransactionByHash"))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Ends a transaction that lacks money, if it is certain that no node has it; waits for money otherwise.
@@ -333,6 +353,7 @@ impl Delivery {
 
     fn node_has_it(&mut self) {
         self.accepted = true;
+        self.underpriced = None;
         self.unknown_refusals = 0;
         self.pass_turn();
     }

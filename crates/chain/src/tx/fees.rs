@@ -67,14 +67,22 @@ impl Fees {
     /// The prices of a replacement in this market: each the higher of what the pool demands and what the market does.
     #[must_use]
     pub fn replacement(self, market: MarketFees) -> Self {
-        let least = self.least_replacement();
-        let fresh = Self::initial(market, self.has_blobs());
+        self.least_replacement().or_higher(Self::initial(market, self.has_blobs()))
+    }
+
+    /// The same without headroom, for when the budget does not allow [`replacement`](Self::replacement).
+    #[must_use]
+    pub fn lean_replacement(self, market: MarketFees) -> Self {
+        self.least_replacement().or_higher(Self::lean(market, self.has_blobs()))
+    }
+
+    fn or_higher(self, other: Self) -> Self {
         Self {
-            max_fee_per_gas: least.max_fee_per_gas.max(fresh.max_fee_per_gas),
-            max_priority_fee_per_gas: least
+            max_fee_per_gas: self.max_fee_per_gas.max(other.max_fee_per_gas),
+            max_priority_fee_per_gas: self
                 .max_priority_fee_per_gas
-                .max(fresh.max_priority_fee_per_gas),
-            max_fee_per_blob_gas: least.max_fee_per_blob_gas.max(fresh.max_fee_per_blob_gas),
+                .max(other.max_priority_fee_per_gas),
+            max_fee_per_blob_gas: self.max_fee_per_blob_gas.max(other.max_fee_per_blob_gas),
         }
     }
 

@@ -173,7 +173,7 @@ impl Inner {
         running.insert(key.to_owned(), receiver.clone());
         let (inner, key) = (Arc::clone(self), key.to_owned());
         self.tasks.spawn(async move {
-            let _unregister = Unregister { inner: Arc::clone(&inner), key: key.clone() };
+            let unregister = Unregister { inner: Arc::clone(&inner), key: key.clone() };
             let answer = tokio::select! {
                 biased;
                 () = inner.stop.cancelled() => Err(ChainError::Stopped { key }),
@@ -182,6 +182,8 @@ impl Inner {
             if let Err(error) = &answer {
                 tracing::warn!(code = error.code(), %error, "a transaction did not go through");
             }
+            // Before the answer: whoever asks again after an answer that can change must not get the old one.
+            drop(unregister);
             sender.send_replace(Some(answer));
         });
         Waiter(receiver)

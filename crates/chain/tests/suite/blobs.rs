@@ -1,14 +1,6 @@
 //! Blobs: sent in the form that the network demands, re-priced as blob pools demand, and read back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed expectation is a failed test"
-)]
 
-mod common;
-
+use crate::common::{BLOB_LOGGER, World, blob, done};
 use alloy::primitives::{B256, Bytes, hex};
 use async_trait::async_trait;
 use collimate_chain::{
@@ -18,7 +10,6 @@ use collimate_chain::{
     kzg::{Sidecar, versioned_hash},
     tx::{MAX_BLOBS, TxRequest},
 };
-use common::{BLOB_LOGGER, World, blob};
 use sha2::{Digest, Sha256};
 
 async fn blob_request(key: &str, seeds: &[u8]) -> TxRequest {
@@ -129,7 +120,7 @@ async fn a_stuck_blob_transaction_is_replaced_at_double_prices() {
     world.raise_base_fee(4_000_000_000).await;
     world.attempt_in_pool("a", 2).await;
     world.mine(2).await;
-    let receipt = sending.await.unwrap().expect("confirmed");
+    let receipt = done(sending).await.expect("confirmed");
     let record = world.record("a").await.unwrap();
     assert!(record.attempts.iter().any(|attempt| attempt.hash == receipt.transaction_hash));
     for pair in record.attempts.windows(2) {
@@ -158,8 +149,8 @@ async fn a_blob_transaction_resumes_from_its_stored_sidecar() {
     let sending = tokio::spawn(async move { manager.send(request).await });
     let hash = world.attempt_in_pool("a", 1).await;
     world.manager.stop().await;
-    sending.await.unwrap().expect_err("stopped");
-    common::rpc(&world.node, "anvil_dropAllTransactions", serde_json::json!([])).await;
+    done(sending).await.expect_err("stopped");
+    crate::common::rpc(&world.node, "anvil_dropAllTransactions", serde_json::json!([])).await;
     let manager = world.restarted();
     assert_eq!(manager.resume().await.unwrap(), 1);
     assert_eq!(world.attempt_in_pool("a", 1).await, hash);

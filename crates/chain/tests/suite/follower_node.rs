@@ -1,13 +1,4 @@
 //! The follower on a real node: through reorganisations, restarts and a node that is away.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed expectation is a failed test"
-)]
-
-mod common;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use crate::common::{LOGGER, World, rpc, until};
 use alloy::{
     primitives::B256,
     providers::Provider,
@@ -28,7 +20,6 @@ use collimate_chain::{
     provider::{Timeouts, connect},
     tx::TxRequest,
 };
-use common::{LOGGER, World, rpc, until};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

@@ -1,10 +1,4 @@
 //! What the tests on a real node share: the node, a proxy with fault handles before it, and contracts of a few bytes.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_debug_implementations,
-    reason = "each test binary uses a part"
-)]
 
 pub mod proxy;
 
@@ -140,9 +134,17 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl
     }
 }
 
-/// A valid blob: 31 bytes of the seed in each field element behind a zero byte.
+/// The answer of a task; panics after two minutes.
+pub async fn done<T>(task: tokio::task::JoinHandle<T>) -> T {
+    let limit = Duration::from_secs(120);
+    tokio::time::timeout(limit, task).await.expect("it ends in time").expect("it does not panic")
+}
+
+/// A valid blob: a zero byte and 31 others in each field element, no two of them the same.
 pub fn blob(seed: u8) -> Bytes {
     let mut bytes = vec![seed; 131_072];
-    bytes.iter_mut().step_by(32).for_each(|first| *first = 0);
+    for (index, element) in (0_u32..).zip(bytes.chunks_exact_mut(32)) {
+        element[..5].copy_from_slice(&[[0].as_slice(), &index.to_be_bytes()].concat());
+    }
     bytes.into()
 }

@@ -1,22 +1,13 @@
 //! The development node itself: it starts, says why it does not, keeps its state, and leaves no process behind.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed expectation is a failed test"
-)]
-
-mod common;
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
+use crate::common::until;
 use alloy::providers::Provider;
 use collimate_chain::{
     anvil::{Anvil, AnvilOptions, Mining},
     provider::{Timeouts, check_chain, connect},
 };
-use common::until;
 
 fn is_running(pid: i32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
@@ -61,7 +52,7 @@ async fn state_survives_an_orderly_stop() {
     };
     let anvil = Anvil::start(options()).await.expect("starts");
     let provider = connect(&anvil.url(), Timeouts::default()).unwrap();
-    common::rpc(&provider, "anvil_mine", serde_json::json!(["0x7"])).await;
+    crate::common::rpc(&provider, "anvil_mine", serde_json::json!(["0x7"])).await;
     anvil.stop(Duration::from_secs(20)).await.expect("ends in order");
     let anvil = Anvil::start(options()).await.expect("starts again");
     let provider = connect(&anvil.url(), Timeouts::default()).unwrap();

@@ -97,6 +97,7 @@ pub async fn serve(
     })?;
     let info = ProverInfo {
         engine: options.engine.engine.name().into(),
+        tuning,
         patched: cfg!(collimate_patched_engine),
         ready: false,
         peak_memory_bytes: 0,

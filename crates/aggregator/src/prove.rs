@@ -220,7 +220,7 @@ impl Proving {
         loop {
             let verifier = Arc::new(Sp1Compressed::default());
             match self.verifiers.verify(verifier, submission.clone()).await {
-                Err(VerifyError::Busy { .. }) => sleep(BUSY_PAUSE).await,
+                Err(VerifyError::Busy) => sleep(BUSY_PAUSE).await,
                 verdict => return Ok(verdict.map(drop)),
             }
         }

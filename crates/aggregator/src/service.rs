@@ -170,7 +170,7 @@ impl Aggregator {
             return Ok(true);
         }
         let queue = store.queue_depth().await?;
-        let waited = queue.oldest.map(|oldest| collimate_store::age_of(oldest));
+        let waited = queue.oldest.map(collimate_store::age_of);
         let due = queue.count >= u64::from(self.trigger.count)
             || waited.is_some_and(|age| age >= self.trigger.age);
         if !due {

@@ -1,6 +1,6 @@
 //! `demo`: the main job on real input, with every claim checked at the end.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use alloy::{
     primitives::{B256, U256},
@@ -75,11 +75,11 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     let stopped = devnet.stop().await;
     let report = outcome?;
     stopped?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{report}");
-    }
+    let text = match options.json {
+        true => serde_json::to_string_pretty(&report)?,
+        false => report.to_string(),
+    };
+    writeln!(std::io::stdout(), "{text}")?;
     if !options.keep {
         std::fs::remove_dir_all(&options.devnet.state)?;
     }

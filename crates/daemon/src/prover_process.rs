@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tokio::{
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -41,6 +41,13 @@ pub(crate) struct ProverProcess {
     pub log: PathBuf,
 }
 
+/// A running process. When the pipe closes, the process stops.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    pipe: Option<ChildStdin>,
+}
+
 impl ProverProcess {
     /// Finds the binary: as given, beside this program, or where `make` puts it.
     pub(crate) fn find(given: Option<PathBuf>) -> Result<PathBuf> {
@@ -63,13 +70,13 @@ impl ProverProcess {
         Ok(tokio::spawn(async move { self.watch(first, shutdown).await }))
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self) -> Result<Running> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(&self.log)
             .with_context(|| format!("[DMN-011] cannot write {}", self.log.display()))?;
-        Command::new(&self.binary)
+        let mut child = Command::new(&self.binary)
             .arg("serve")
             .arg("--exit-with-stdin")
             .args(["--listen", &self.listen.to_string(), "--objects", &self.objects])
@@ -80,16 +87,19 @@ impl ProverProcess {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("[DMN-012] cannot start {}", self.binary.display()))
+            .with_context(|| format!("[DMN-012] cannot start {}", self.binary.display()))?;
+        // Waiting for a child closes its standard input, unless somebody else holds it.
+        let pipe = child.stdin.take();
+        Ok(Running { child, pipe })
     }
 
-    async fn watch(self, mut child: Child, shutdown: CancellationToken) {
+    async fn watch(self, mut running: Running, shutdown: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
             tokio::select! {
-                status = child.wait() => self.report(&status),
-                () = shutdown.cancelled() => return stop(child).await,
+                status = running.child.wait() => self.report(&status),
+                () = shutdown.cancelled() => return stop(running).await,
             }
             if started.elapsed() > HEALTHY_AFTER {
                 pause = FIRST_PAUSE;
@@ -102,7 +112,7 @@ impl ProverProcess {
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 match self.spawn() {
                     Ok(next) => {
-                        child = next;
+                        running = next;
                         break;
                     }
                     Err(error) => tracing::error!("{error:#}"),
@@ -122,8 +132,9 @@ impl ProverProcess {
 }
 
 /// Closes the pipe, which tells the process to stop, and kills it if it does not.
-async fn stop(mut child: Child) {
-    drop(child.stdin.take());
+async fn stop(running: Running) {
+    let Running { mut child, pipe } = running;
+    drop(pipe);
     if timeout(GRACE, child.wait()).await.is_err() {
         tracing::warn!("the proving process did not stop in time and is killed");
         if let Err(error) = child.kill().await {

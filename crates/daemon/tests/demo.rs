@@ -1,6 +1,14 @@
 //! The whole main job against a real node, a real database and real operators. The only thing that is
 //! not done again is the proving: the committed proof of this very run is taken, and verified.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},

@@ -23,11 +23,7 @@ impl ProverSettings {
     /// Settings with the usual times: a question a second, ten minutes of patience.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            poll: Duration::from_secs(1),
-            patience: Duration::from_secs(600),
-        }
+        Self { url: url.into(), poll: Duration::from_secs(1), patience: Duration::from_secs(600) }
     }
 }
 
@@ -35,7 +31,9 @@ impl ProverSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum ProverClientError {
     /// The process was away for longer than the client waits.
-    #[error("[PRC-001] the prover at {url} does not answer since {seconds} s ({cause}): start collimate-prover, or check its log")]
+    #[error(
+        "[PRC-001] the prover at {url} does not answer since {seconds} s ({cause}): start collimate-prover, or check its log"
+    )]
     Unreachable {
         /// Where it was looked for.
         url: String,
@@ -63,7 +61,9 @@ pub enum ProverClientError {
         reason: String,
     },
     /// The process says that it is done, but the store holds no output.
-    #[error("[PRC-004] job {id} is done but its output is not in the object store: prover and aggregator must use the same store")]
+    #[error(
+        "[PRC-004] job {id} is done but its output is not in the object store: prover and aggregator must use the same store"
+    )]
     OutputMissing {
         /// The job.
         id: JobId,
@@ -121,8 +121,7 @@ impl ProverClient {
             if let Some(output) = self.output(id).await? {
                 return Ok(output);
             }
-            let asked =
-                if submitted { self.status(id).await } else { self.submit(id, job).await };
+            let asked = if submitted { self.status(id).await } else { self.submit(id, job).await };
             match asked {
                 Ok(Answer::Status(status)) => {
                     away_since = None;

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -33,6 +34,8 @@ impl Process {
         let errors = output.try_clone().map_err(|error| failed("cannot write its log", error))?;
         let child = Command::new(binary)
             .args(arguments)
+            // A group of its own: an interrupt from the terminal goes to this program, which ends the node last.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

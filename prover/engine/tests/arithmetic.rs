@@ -1,7 +1,17 @@
 //! The engine's multiplication in the degree-4 extension of KoalaBear, patched or not, is the product
 //! modulo X^4 - 3, computed here coefficient by coefficient in the base field.
 
-use p3_field::{AbstractExtensionField, AbstractField, PrimeField32, extension::BinomialExtensionField};
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use p3_field::{
+    AbstractExtensionField, AbstractField, PrimeField32, extension::BinomialExtensionField,
+};
 use p3_koala_bear::KoalaBear;
 
 type Extension = BinomialExtensionField<KoalaBear, 4>;
@@ -31,7 +41,8 @@ fn check(a: [KoalaBear; 4], b: [KoalaBear; 4]) {
 /// A field element whose Montgomery representative is `n`: what the multiplication works on.
 fn with_representative(n: u32) -> KoalaBear {
     // The representative of x is x 2^32, so x = n 2^-32 mod P.
-    let inverse_of_radix = (0..32).fold(1_u64, |x, _| if x % 2 == 0 { x / 2 } else { (x + u64::from(P)) / 2 });
+    let inverse_of_radix =
+        (0..32).fold(1_u64, |x, _| if x % 2 == 0 { x / 2 } else { (x + u64::from(P)) / 2 });
     KoalaBear::from_canonical_u32((u64::from(n) * inverse_of_radix % u64::from(P)) as u32)
 }
 

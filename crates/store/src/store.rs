@@ -36,10 +36,14 @@ impl Store {
     /// [`StoreError::Url`] for what is no URL, [`StoreError::Database`] when the server does not answer,
     /// [`StoreError::Migrate`] when the schema is not ours or newer.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        // The URL may hold a password: the error must not repeat it.
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| StoreError::Url("it is no postgres:// URL".into()))?
-            .application_name("collimate");
+        // The URL may hold a password: the error must not repeat it. The driver does not look at the scheme, and would
+        // go looking for a PostgreSQL on another database's machine.
+        let not_ours = || StoreError::Url("it is no postgres:// URL".into());
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(not_ours());
+        }
+        let options =
+            PgConnectOptions::from_str(url).map_err(|_| not_ours())?.application_name("collimate");
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)

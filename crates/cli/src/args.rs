@@ -1,0 +1,114 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    blob::BlobArgs, program_id::ProgramIdArgs, verify::VerifyArgs, verify_bundle::VerifyBundleArgs,
+    verify_inclusion::VerifyInclusionArgs,
+};
+
+/// Check proofs, and what Ethereum says about them, on your own.
+#[derive(Debug, Parser)]
+#[command(
+    name = "collimate",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Results go to stdout, progress and errors to stderr.\n\
+        Exit codes: 0 it holds, 1 it does not hold, 2 wrong usage, 3 no answer (node, file or machine failed)."
+)]
+pub(crate) struct Cli {
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing about progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Verify a proof file, without any node
+    Verify(VerifyArgs),
+    /// Print the program id of a verifying key, and its words
+    ProgramId(ProgramIdArgs),
+    /// Ask the contract whether a run covers a proof, and rebuild the run's root from its blobs
+    VerifyInclusion(Box<VerifyInclusionArgs>),
+    /// Check an inclusion bundle: alone, or against a contract
+    VerifyBundle(VerifyBundleArgs),
+    /// Fetch, check and decode the blobs of a run
+    Blob(BlobArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  \
+        collimate completions bash > /etc/bash_completion.d/collimate")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which run, if it is named.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The run's root
+    #[arg(long, value_name = "0x…", conflicts_with = "tx")]
+    pub(crate) root: Option<alloy::primitives::B256>,
+    /// The transaction that registered the run
+    #[arg(long, value_name = "0x…")]
+    pub(crate) tx: Option<alloy::primitives::TxHash>,
+}
+
+/// Where a result is written, besides stdout.
+pub(crate) fn write_file(path: &PathBuf, bytes: &[u8]) -> Result<(), crate::error::CliError> {
+    std::fs::write(path, bytes)
+        .map_err(|source| crate::error::CliError::Write { path: path.clone(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// The help texts as a page.
+    fn page() -> String {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut page = String::from(
+            "# The `collimate` command\n\nThis page is made from the command's own help: `COLLIMATE_WRITE_DOCS=1 cargo test \
+             --release -p collimate-cli` writes it.\n",
+        );
+        let mut add = |name: &str, help: String| {
+            let help: Vec<_> = help.lines().map(str::trim_end).collect();
+            write!(page, "\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end())
+                .unwrap();
+        };
+        add("collimate", command.clone().render_long_help().to_string());
+        for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let name = format!("collimate {}", subcommand.get_name());
+            add(&name, subcommand.clone().term_width(100).render_long_help().to_string());
+        }
+        page
+    }
+
+    #[test]
+    fn arguments_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documentation_is_the_help() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+        if std::env::var_os("COLLIMATE_WRITE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(written, page(), "docs/cli.md is out of date: set COLLIMATE_WRITE_DOCS=1");
+    }
+}

@@ -1,0 +1,99 @@
+//! What a command prints, and the exit status that goes with it.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT};
+
+/// A result that holds: as JSON, and as lines for people.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    json: serde_json::Result<String>,
+    rows: Rows,
+}
+
+/// Lines of label and value.
+pub(crate) type Rows = Vec<(&'static str, String)>;
+
+impl Outcome {
+    pub(crate) fn new(report: &impl Serialize, rows: Rows) -> Self {
+        Self { json: serde_json::to_string_pretty(report), rows }
+    }
+
+    /// Text that is the same in both forms, such as a completion script.
+    pub(crate) fn verbatim(text: String) -> Self {
+        Self { json: Ok(text.clone()), rows: vec![("", text)] }
+    }
+
+    fn text(&self) -> String {
+        let width = self.rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+        let line = |(label, value): &(&str, String)| {
+            if width == 0 { value.clone() } else { format!("{label:<width$}  {value}") }
+        };
+        self.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Says what is being done, on stderr.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    quiet: bool,
+}
+
+impl Progress {
+    pub(crate) const fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    pub(crate) fn say(self, text: &str) {
+        if !self.quiet {
+            // Nobody is there to be told that stderr is closed.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// Prints the result, and turns it into the exit status.
+pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCode {
+    let (text, status) = match result {
+        Ok(outcome) if as_json => match outcome.json {
+            Ok(json) => (Some(json), 0),
+            Err(error) => (Some(json!({"error": error.to_string()}).to_string()), ENVIRONMENT),
+        },
+        Ok(outcome) => (Some(outcome.text()), 0),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            (as_json.then(|| failure(&error)), error.exit_code())
+        }
+    };
+    let printed = match text {
+        Some(text) => print(&text),
+        None => Ok(()),
+    };
+    match printed {
+        // A reader that has seen enough, such as `head`, changes no answer.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(ENVIRONMENT),
+        _ => ExitCode::from(status),
+    }
+}
+
+fn failure(error: &CliError) -> String {
+    let (code, message) = (error.code(), error.to_string());
+    if error.exit_code() == DOES_NOT_HOLD {
+        json!({"holds": false, "code": code, "reason": message}).to_string()
+    } else {
+        json!({"error": {"code": code, "message": message}}).to_string()
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.trim_end().as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}

@@ -38,5 +38,7 @@ fn on_runtime(
 fn completions(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "collimate", &mut script);
-    Outcome::verbatim(String::from_utf8_lossy(&script).into_owned())
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let report = serde_json::json!({"shell": shell.to_string(), "script": &script});
+    Outcome::new(&report, vec![("", script)])
 }

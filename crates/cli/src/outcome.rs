@@ -25,11 +25,6 @@ impl Outcome {
         Self { json: serde_json::to_string_pretty(report), rows }
     }
 
-    /// Text that is the same in both forms, such as a completion script.
-    pub(crate) fn verbatim(text: String) -> Self {
-        Self { json: Ok(text.clone()), rows: vec![("", text)] }
-    }
-
     fn text(&self) -> String {
         let width = self.rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
         let line = |(label, value): &(&str, String)| {

@@ -211,7 +211,7 @@ async fn false_claims_of_inclusion_exit_with_one() {
     assert_eq!(code(&ask(&["--program-id", &id, "--root", &root], 2)), "CLI-004");
     assert_eq!(code(&ask(&[&claim[..], &["--root", &root, "--no-blob"]].concat(), 2)), "CLI-004");
     assert_eq!(code(&ask(&[&claim[..], &["--path", "0x12"]].concat(), 2)), "CLI-003");
-    // A sibling in the search for another deployment's address is not guessed away.
+    // Which of two contracts is meant is not guessed.
     let folder = tempfile::tempdir().unwrap();
     let deployment = deployment_file(&network, folder.path());
     let nowhere = network.deployment.sp1_verifier.to_string();
@@ -324,5 +324,8 @@ fn people_get_lines_on_stdout_and_progress_on_stderr() {
 fn completions_are_a_script() {
     let output = collimate(&["completions", "bash"]);
     assert!(output.status.success());
-    assert!(String::from_utf8(output.stdout).unwrap().contains("verify-inclusion"));
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(script.contains("verify-inclusion"));
+    let as_json = json(&["completions", "bash"], 0);
+    assert_eq!(as_json["script"].as_str().unwrap().trim_end(), script.trim_end());
 }

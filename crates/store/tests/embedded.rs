@@ -135,6 +135,7 @@ async fn a_kill_among_writers_loses_nothing_acknowledged() {
 }
 
 /// Runs the body of `a_parent_that_waits` in a process of its own and returns it with its server's pid.
+#[allow(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
 fn parent_with_server(dir: &Path) -> (std::process::Child, u32) {
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_parent_that_waits", "--ignored", "--nocapture"])

@@ -84,7 +84,11 @@ impl Cluster {
         let ours = self.folder.as_os_str().as_encoded_bytes();
         if command_line.split(|byte| *byte == 0).any(|argument| argument == ours) {
             tracing::info!("stopping the database server that a killed process left");
-            return self.stop("fast");
+            return match self.stop("fast") {
+                // It was told to stop when its parent died, and did so while we asked.
+                Err(_) if !pid_file.exists() => Ok(()),
+                stopped => stopped,
+            };
         }
         match fs::remove_file(&pid_file) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error(&pid_file, e)),

@@ -133,8 +133,7 @@ fn ecdsa_secp256k1_recovers_the_signer_of_a_message() {
     // The same signature in its other form, with s = order - s, which EIP-2 rules out.
     let mut malleated = input;
     malleated[32..64].copy_from_slice(
-        &hex::decode("9ff818b327d1fc847ffe79bdd03d25e83e365e48bf03c2dee27579caa75456d8".to_owned())
-            .unwrap(),
+        &hex::decode("9ff818b327d1fc847ffe79bdd03d25e83e365e48bf03c2dee27579caa75456d8").unwrap(),
     );
     malleated[64] = 27;
     refuses("ecdsa_secp256k1", &malleated, "s is in the lower half of the order");

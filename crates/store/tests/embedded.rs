@@ -177,15 +177,19 @@ async fn a_parent_that_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_of_a_killed_parent_stops_and_a_start_right_after_works() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut parent, server_pid) = parent_with_server(dir.path());
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-    // At once: the old server is still stopping.
-    let server = EmbeddedPostgres::start(dir.path()).await.unwrap();
-    assert_ne!(server.pid(), Some(server_pid));
-    let store = Store::connect(server.url()).await.unwrap();
-    assert!(!store.insert_proof(&proof(1)).await.unwrap().is_new, "its data is there");
-    server.stop().await.unwrap();
+    // Later and later after the kill, so that the start meets the old server running, stopping and just gone.
+    for pause_ms in [0, 5, 20, 50, 100, 200] {
+        let (mut parent, server_pid) = parent_with_server(dir.path());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        let server = EmbeddedPostgres::start(dir.path()).await.unwrap();
+        assert_ne!(server.pid(), Some(server_pid));
+        let store = Store::connect(server.url()).await.unwrap();
+        assert!(!store.insert_proof(&proof(1)).await.unwrap().is_new, "its data is there");
+        server.stop().await.unwrap();
+        fs::remove_file(dir.path().join("server-pid")).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +231,12 @@ async fn deep_and_strange_and_private_folders_work() {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let server = EmbeddedPostgres::start(&deep).await.unwrap();
     Store::connect(server.url()).await.unwrap().ping().await.unwrap();
+    // The path is too long for a socket, which is in /tmp then, for its owner only, and goes with the server.
+    let socket_dir = server.url().split_once("?host=").unwrap().1.to_owned();
+    assert!(socket_dir.starts_with("/tmp/collimate-"), "{socket_dir}");
+    assert_eq!(fs::metadata(&socket_dir).unwrap().permissions().mode() & 0o777, 0o700);
     server.stop().await.unwrap();
+    assert!(!Path::new(&socket_dir).exists());
 
     let strange = dir.path().join("ä b");
     let server = EmbeddedPostgres::start(&strange).await.unwrap();

@@ -111,6 +111,11 @@ impl Cluster {
         self.user.own(&self.socket_dir)
     }
 
+    /// Removes the socket's folder, which may be in `/tmp`. What stays is cleared away at the next start.
+    pub(super) fn remove_socket_dir(&self) {
+        let _ = remove_dir(&self.socket_dir);
+    }
+
     /// The address of a database of this cluster.
     pub(super) fn url(&self, database: &str) -> String {
         let mut host = String::new();

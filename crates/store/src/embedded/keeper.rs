@@ -42,7 +42,11 @@ impl Keeper {
         let shared = Arc::clone(&pid);
         let thread = thread::Builder::new()
             .name("postgres-keeper".into())
-            .spawn(move || keep(&cluster, &stopped, &report, &shared))
+            .spawn(move || {
+                let ended = keep(&cluster, &stopped, &report, &shared);
+                cluster.remove_socket_dir();
+                ended
+            })
             .map_err(|e| super::io_error(std::path::Path::new("postgres-keeper"), e))?;
         let mut keeper = Self { stop: Some(stop), thread: Some(thread), pid };
         match started.recv() {
@@ -142,7 +146,11 @@ fn stop(cluster: &Cluster, child: &mut Child) -> Result<(), StoreError> {
     }
     let stopped = cluster.stop("fast").or_else(|_| cluster.stop("immediate"));
     if stopped.is_err() {
-        // It may have ended meanwhile; then there is nothing to kill.
+        // It may have ended before it could be asked, which is what was wanted.
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return Ok(());
+        }
+        // What cannot be killed has ended meanwhile.
         let _ = child.kill();
     }
     // Reaps it: it has ended, or is about to.

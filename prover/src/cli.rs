@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::{
+    io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -8,7 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use collimate_engine::{Engine, EngineKind, EngineOptions, Executor, SP1Stdin, tuning};
+use collimate_engine::{
+    Engine, EngineKind, EngineOptions, Executor, SP1Stdin,
+    tuning::{self, MemoryProfile},
+};
 use collimate_prover_client::Form;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -19,6 +23,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    ledger::Ledger,
     progress::{ENGINE_SPANS, StepCounter},
     service::{ServeOptions, serve},
 };
@@ -84,9 +89,15 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let log = EnvFilter::try_from_env("COLLIMATE_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,collimate_prover=info"));
+    let color = std::io::stderr().is_terminal();
     let spans = Targets::new().with_target(ENGINE_SPANS, tracing::Level::DEBUG);
     tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(log))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(color)
+                .with_filter(log),
+        )
         .with(StepCounter.with_filter(spans))
         .init();
     match start(arguments.command) {
@@ -106,15 +117,28 @@ fn start(command: Command) -> Result<()> {
     };
     // Only the CPU engine has settings, and taking them means starting the process again.
     let tuning = match engine {
-        Some(options) if options.engine == EngineKind::Cpu => {
-            let words = tuning::ensure(options.memory)
-                .context("[PRV-009] cannot start again with the engine's settings")?;
-            tracing::info!("settings: {words}");
-            words
-        }
+        Some(options) if options.engine == EngineKind::Cpu => match tuning::chosen() {
+            Some(words) => words,
+            None => match tuning::start_again(profile(&command, options.memory)?)
+                .context("[PRV-009] cannot start again with the engine's settings")? {},
+        },
         _ => String::from("none"),
     };
+    tracing::info!("settings: {tuning}");
     tokio::runtime::Runtime::new()?.block_on(run(command, tuning))
+}
+
+/// The memory profile as asked for; but with `auto`, a job that ran out of memory is tried again with
+/// less.
+fn profile(command: &Command, asked: MemoryProfile) -> Result<MemoryProfile> {
+    match (command, asked) {
+        (Command::Serve(options), MemoryProfile::Auto)
+            if Ledger::open(&options.state, options.attempts)?.lacked_memory() =>
+        {
+            Ok(MemoryProfile::Low)
+        }
+        _ => Ok(asked),
+    }
 }
 
 async fn run(command: Command, tuning: String) -> Result<()> {

@@ -11,6 +11,9 @@ use anyhow::{Context, Result};
 use collimate_prover_client::{Job, JobId, JobState, JobStatus};
 use serde::{Deserialize, Serialize};
 
+/// The reasons that mean, or most likely mean, that memory ran out.
+const OUT_OF_MEMORY: [&str; 2] = ["[PRV-007]", "[PRV-013]"];
+
 /// A job and where it stands, as one JSON file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
@@ -102,6 +105,14 @@ impl Ledger {
         }
         let sequence = self.entries.values().map(|e| e.sequence + 1).max().unwrap_or(0);
         self.write(Entry { job, state: JobState::Queued, attempts: 0, reason: None, sequence })
+    }
+
+    /// Whether a job waits whose last attempt ended for lack of memory.
+    pub fn lacked_memory(&self) -> bool {
+        let lacking = |reason: &String| OUT_OF_MEMORY.iter().any(|code| reason.starts_with(code));
+        self.entries
+            .values()
+            .any(|e| e.state == JobState::Queued && e.reason.as_ref().is_some_and(lacking))
     }
 
     /// The job that waits longest.
@@ -201,6 +212,7 @@ mod tests {
             drop(ledger);
             ledger = Ledger::open(folder.path(), 2).unwrap();
             assert_eq!(ledger.get(id).unwrap().attempts, attempt);
+            assert_eq!(ledger.lacked_memory(), attempt == 1, "the next attempt takes less");
         }
         let entry = ledger.get(id).unwrap();
         assert_eq!(entry.state, JobState::Failed);

@@ -74,21 +74,7 @@ pub async fn serve(
         ready: AtomicBool::new(false),
         wake: Notify::new(),
     });
-    if let Some(gib) = options.engine.memory_limit_gib {
-        let shared = Arc::clone(&shared);
-        memory::limit(gib << 30, move |held| {
-            let reason = format!(
-                "[PRV-007] proving took {} MiB, more than the limit of {gib} GiB: raise --memory-limit-gib, or prove with --memory low",
-                held >> 20
-            );
-            tracing::error!("{reason}");
-            let job = lock(&shared.activity).map(|activity| activity.id);
-            if let Some(id) = job {
-                // The process ends either way; without the note the reason is the general one.
-                let _ = lock(&shared.ledger).note(id, reason);
-            }
-        });
-    }
+    watch_memory(options.engine.memory_limit(), &shared);
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
         format!(
             "[PRV-008] cannot listen on {}: is the port in use? choose another with --listen",
@@ -162,6 +148,24 @@ async fn status(State(app): State<App>, Path(id): Path<JobId>) -> Response {
         status.progress = activity.map(|activity| activity.progress());
     }
     Json(status).into_response()
+}
+
+/// Ends the process when it holds more than `limit` bytes, with the reason on the job in hand.
+fn watch_memory(limit: u64, shared: &Arc<Shared>) {
+    let shared = Arc::clone(shared);
+    memory::limit(limit, move |held| {
+        let reason = format!(
+            "[PRV-007] proving took {} MiB, more than the limit of {} MiB: raise --memory-limit-gib, or prove with --memory low",
+            held >> 20,
+            limit >> 20
+        );
+        tracing::error!("{reason}");
+        let job = lock(&shared.activity).map(|activity| activity.id);
+        if let Some(id) = job {
+            // The process ends either way; without the note the reason is the general one.
+            let _ = lock(&shared.ledger).note(id, reason);
+        }
+    });
 }
 
 async fn info_handler(State(app): State<App>) -> Json<ProverInfo> {

@@ -265,6 +265,14 @@ pub enum ChainError {
         /// Why, with the end of its log.
         reason: String,
     },
+    /// Something else listens on the node's port.
+    #[error(
+        "[CHN-072] port {port} is in use: stop what listens there, or choose another port for the Ethereum node; 0 takes any free one"
+    )]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
     /// An internal task was lost.
     #[error("[CHN-099] internal failure: {0}; please report it")]
     Internal(String),
@@ -298,6 +306,7 @@ impl ChainError {
             Self::Handler(_) => "CHN-061",
             Self::AnvilMissing => "CHN-070",
             Self::AnvilFailed { .. } => "CHN-071",
+            Self::PortInUse { .. } => "CHN-072",
             Self::Internal(_) => "CHN-099",
         }
     }

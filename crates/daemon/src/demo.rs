@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     devnet::{Devnet, DevnetOptions},
     progress::Progress,
-    report::{Report, ReportedProof},
+    report::{Report, ReportedProof, Resources, own_peak_mib},
     reuse,
     submission::{self, Accepted},
 };
@@ -103,7 +103,7 @@ async fn main_job(
 
     progress.phase("Aggregating in the zkVM");
     if let Some(file) = &options.reuse {
-        reuse::offer(devnet, &checked, file).await?;
+        reuse::offer(devnet, options.devnet.plan(), &checked, file).await?;
         progress.say(&format!("the proof of this run is taken from {}", file.display()));
     }
     let mut accepted = vec![];
@@ -158,7 +158,20 @@ async fn main_job(
         reported.push(ReportedProof::new(item, path.siblings.len()));
     }
     let cost = TransactionCost::of(&provider, &run).await?;
-    Ok(Report::new(reported, &run, cost, progress.times(), devnet.deployment.sp1_verifier))
+    let resources = resources(devnet, run_id).await?;
+    let verifier = devnet.deployment.sp1_verifier;
+    Ok(Report::new(reported, &run, cost, progress.times(), resources, verifier))
+}
+
+async fn resources(devnet: &Devnet, run: i64) -> Result<Resources> {
+    let jobs = devnet.store.jobs_of_run(run).await?;
+    let proving: Duration = jobs.iter().filter_map(|job| job.duration).sum();
+    let prover = devnet.prover_client.info().await.ok();
+    Ok(Resources {
+        proving_seconds: proving.as_secs_f64(),
+        prover_peak_mib: prover.map(|info| info.peak_memory_bytes >> 20),
+        own_peak_mib: own_peak_mib(),
+    })
 }
 
 /// What the registering transaction cost.

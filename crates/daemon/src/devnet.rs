@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use alloy::primitives::U256;
+use alloy::{primitives::U256, transports::http::reqwest::Url};
 use anyhow::{Context, Result, bail};
 use collimate_aggregator::{
     Activity, Aggregator, Driver, Pauses, PlanSettings, Proving, QuorumOptions, QuorumSeal,
@@ -34,6 +34,7 @@ use collimate_chain::{
     tx::{RevertDecoder, TxConfig, TxManager},
 };
 use collimate_contracts::{Deployment, decode_revert};
+use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
 use collimate_objects::Objects;
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::{EmbeddedPostgres, Store};
@@ -58,12 +59,47 @@ pub(crate) struct DevnetOptions {
     /// Start no proving process: jobs wait for one, or for their output in the object store
     #[arg(long, conflicts_with = "prover")]
     pub no_prover: bool,
+    /// Runs of up to this many proofs take one layer of aggregation; larger ones are cut into chunks
+    #[arg(long, default_value_t = PlanSettings::default().direct_max, env = "COLLIMATE_DIRECT_MAX")]
+    pub direct_max: usize,
+    /// Proofs in a chunk: a power of two
+    #[arg(long, value_parser = power_of_two, default_value = "32", env = "COLLIMATE_CHUNK_SIZE")]
+    pub chunk_size: u32,
     /// A PostgreSQL server to use instead of one of our own
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Operators whose service is not started, by number from 0
     #[arg(long, value_delimiter = ',', env = "COLLIMATE_ABSENT_OPERATORS")]
     pub absent: Vec<u32>,
+    /// An operator that runs elsewhere: its number from 0, and where it is reached; may be repeated
+    #[arg(long, value_name = "N=URL", value_parser = remote_operator)]
+    pub operator: Vec<(u32, String)>,
+}
+
+impl DevnetOptions {
+    /// How runs are cut into jobs.
+    pub(crate) fn plan(&self) -> PlanSettings {
+        PlanSettings { direct_max: self.direct_max, chunk_size_log2: self.chunk_size.ilog2() }
+    }
+}
+
+fn remote_operator(text: &str) -> Result<(u32, String), String> {
+    let known = |number: &u32| *number < OPERATORS;
+    let (number, url) = text.split_once('=').ok_or("expected N=URL")?;
+    let number = number.parse().ok().filter(known);
+    let number = number.ok_or_else(|| format!("operators have numbers below {OPERATORS}"))?;
+    let url: Url = url.parse().map_err(|error| format!("{url}: {error}"))?;
+    Ok((number, url.to_string()))
+}
+
+fn power_of_two(text: &str) -> Result<u32, String> {
+    let size: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let largest = 1 << MAX_CHUNK_SIZE_LOG2;
+    if size.is_power_of_two() && size <= largest {
+        Ok(size)
+    } else {
+        Err(format!("must be a power of two, at most {largest}"))
+    }
 }
 
 /// Operators of a devnet.
@@ -83,6 +119,7 @@ pub(crate) struct Devnet {
     pub verifiers: VerifierPool,
     pub deployment: Deployment,
     pub rpc_url: String,
+    pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
     pub trouble: watch::Receiver<Option<Trouble>>,
     services: CancellationToken,
@@ -159,6 +196,10 @@ impl Devnet {
             if options.absent.contains(&number) {
                 continue;
             }
+            if let Some((_, url)) = options.operator.iter().find(|(other, _)| *other == number) {
+                endpoints.insert(operators::address(number)?, url.clone());
+                continue;
+            }
             let program = programs.chunk_aggregator.program_id;
             let folder = state.join("operators").join(number.to_string());
             let service = operators::bind(number, context, program, &folder).await?;
@@ -172,7 +213,7 @@ impl Devnet {
             }));
         }
         operators::begin_epoch(&deployment, &rpc_url).await?;
-        say(&format!("{OPERATORS} operators registered, {} of them up", operators.len()));
+        say(&format!("{OPERATORS} operators registered, {} of them run here", operators.len()));
 
         let provider = connect(&rpc_url, Timeouts::default())?;
         let registry = deployment.registry.context("the devnet's deployment has a registry")?;
@@ -185,6 +226,7 @@ impl Devnet {
         };
         let confirmations = tx_config.confirmations;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
+        let prover_client = ProverClient::new(prover_settings, objects.clone());
         let driver = Driver {
             store: store.clone(),
             service: ServiceContract::check(
@@ -198,7 +240,7 @@ impl Devnet {
                 contract: deployment.service.into_array(),
             },
             proving: Proving {
-                prover: Arc::new(ProverClient::new(prover_settings, objects.clone())),
+                prover: Arc::new(prover_client.clone()),
                 objects: objects.clone(),
                 verifiers: verifiers.clone(),
                 parallel: NonZeroUsize::MIN,
@@ -220,7 +262,7 @@ impl Devnet {
                 RevertDecoder::new(decode_revert),
             ),
             programs,
-            plan: PlanSettings::default(),
+            plan: options.plan(),
             confirmations,
             poll: Duration::from_millis(500),
             activity,
@@ -234,6 +276,7 @@ impl Devnet {
             verifiers,
             deployment,
             rpc_url,
+            prover_client,
             activity: watching,
             trouble,
             services,

@@ -119,9 +119,10 @@ impl Progress {
 fn job_text(status: &JobStatus) -> String {
     match (status.state, status.progress) {
         (JobState::Queued, _) => match &status.reason {
-            Some(reason) => {
+            Some(reason) if status.attempts > 0 => {
                 format!("proving is repeated, attempt {}: {reason}", status.attempts + 1)
             }
+            Some(reason) => reason.clone(),
             None => "waiting for the proving engine, which loads for about a minute".to_owned(),
         },
         (_, Some(progress)) => progress_text(&progress),

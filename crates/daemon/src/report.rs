@@ -44,6 +44,25 @@ struct PhaseTime {
     seconds: f64,
 }
 
+/// Where a run's time and memory went.
+#[derive(Debug, Serialize)]
+pub(crate) struct Resources {
+    /// Seconds in which a job was being proven; none if the proof was there already.
+    pub proving_seconds: f64,
+    /// The most memory that the proving process held, in MiB.
+    pub prover_peak_mib: Option<u64>,
+    /// The same of this process: aggregator, operators and everything else.
+    pub own_peak_mib: Option<u64>,
+}
+
+/// The most memory that this process held so far, in MiB.
+pub(crate) fn own_peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024)
+}
+
 /// All that the demo shows at its end. It exists only when everything held.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -57,6 +76,7 @@ pub(crate) struct Report {
     gas_per_proof: u64,
     cost_wei: U256,
     phases: Vec<PhaseTime>,
+    resources: Resources,
     trusted: String,
 }
 
@@ -66,6 +86,7 @@ impl Report {
         run: &Run,
         cost: TransactionCost,
         times: Vec<(String, f64)>,
+        resources: Resources,
         verifier: Address,
     ) -> Self {
         let count = u64::try_from(proofs.len()).unwrap_or(u64::MAX).max(1);
@@ -81,6 +102,7 @@ impl Report {
             gas_per_proof: cost.gas / count,
             cost_wei: cost.wei,
             phases: phases.collect(),
+            resources,
             trusted: format!(
                 "the operators' quorum: 67 % of the stake verified the final proof natively and signed it \
                  (QuorumSP1Verifier at {verifier}; no Groth16 wrap)"
@@ -113,6 +135,12 @@ impl fmt::Display for Report {
         for phase in &self.phases {
             writeln!(f, "time          {:>7.1} s  {}", phase.seconds, phase.phase)?;
         }
+        let Resources { proving_seconds, prover_peak_mib, own_peak_mib } = &self.resources;
+        write!(f, "proving       {proving_seconds:>7.1} s")?;
+        if let Some(peak) = prover_peak_mib {
+            write!(f, ", the prover held at most {peak} MiB")?;
+        }
+        writeln!(f, "; {} MiB in this process", own_peak_mib.unwrap_or_default())?;
         write!(f, "trusted       {}", self.trusted)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use collimate_aggregator::{Member, Plan, PlanSettings, RunBlobs};
 use collimate_core::Commitment;
 use collimate_objects::Key;
@@ -15,7 +15,12 @@ use collimate_verifiers::{ProgramKey, Submission, sp1::Sp1Compressed};
 use crate::{devnet::Devnet, submission::Checked};
 
 /// Stores the proof in `file` as the output of the final job of a run over `proofs`, in this order.
-pub(crate) async fn offer(devnet: &Devnet, proofs: &[Checked], file: &Path) -> Result<()> {
+pub(crate) async fn offer(
+    devnet: &Devnet,
+    settings: PlanSettings,
+    proofs: &[Checked],
+    file: &Path,
+) -> Result<()> {
     let bytes =
         std::fs::read(file).with_context(|| format!("[DMN-050] cannot read {}", file.display()))?;
     let members: Vec<Member> = proofs.iter().map(member).collect();
@@ -23,7 +28,12 @@ pub(crate) async fn offer(devnet: &Devnet, proofs: &[Checked], file: &Path) -> R
     let blobs = RunBlobs::new(&commitments).await?;
     let programs = AggregationPrograms::committed()?;
     let program = programs.chunk_aggregator.program_id;
-    let plan = Plan::new(members, blobs.blobs_hash, PlanSettings::default(), programs)?;
+    let plan = Plan::new(members, blobs.blobs_hash, settings, programs)?;
+    // The final job of two layers is named by the chunks' proofs too.
+    ensure!(
+        plan.is_direct(),
+        "[DMN-052] only a run of one layer can be reused: raise --direct-max"
+    );
     let submission = Submission {
         proof: bytes.clone(),
         key: ProgramKey::ProgramId(program),

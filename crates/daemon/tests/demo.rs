@@ -9,38 +9,11 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
-};
+mod common;
 
-use serde_json::Value;
+use std::time::Duration;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-fn demo(state: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_collimated"));
-    command
-        .current_dir(root())
-        .args(["demo", "--json", "--no-prover", "--chain-port", "0"])
-        .args(["--reuse", "proofs/run/run.proof", "--state"])
-        .arg(state)
-        .args(more)
-        .env_remove("DATABASE_URL")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn report(output: &Output) -> Value {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the demo failed:\n{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use common::{demo, report, root, wait_for_line};
 
 #[test]
 fn real_proofs_become_one_that_ethereum_verifies_with_one_operator_absent() {
@@ -108,22 +81,4 @@ fn bad_input_gets_one_clear_error() {
     }
     let output = demo(&state, &["--prover", "/nowhere/collimate-prover"]).output().unwrap();
     assert!(!output.status.success(), "--prover and --no-prover exclude each other");
-}
-
-/// Reads the child's standard error until a line starts with `title`.
-fn wait_for_line(child: &mut Child, title: &str, patience: Duration) -> bool {
-    use std::io::{BufRead, BufReader};
-    let deadline = Instant::now() + patience;
-    let errors = BufReader::new(child.stderr.take().unwrap());
-    for line in errors.lines() {
-        let line = line.unwrap_or_default();
-        if line.starts_with(title) {
-            return true;
-        }
-        if Instant::now() > deadline || line.starts_with("error:") {
-            eprintln!("{line}");
-            return false;
-        }
-    }
-    false
 }

@@ -108,7 +108,7 @@ impl ProverClient {
     }
 
     /// Proves a job and returns the key of the proof file in the object store. A job with a stored output is not proven again.
-    /// `on_status` hears each answer of the process.
+    /// `on_status` hears each answer of the process, and that there is none.
     pub async fn prove(
         &self,
         job: &Job,
@@ -160,6 +160,7 @@ impl ProverClient {
                     }
                     tracing::debug!(%error, "prover away");
                     submitted = false;
+                    on_status(&away(id, since.elapsed(), &error));
                 }
             }
             sleep(self.settings.poll).await;
@@ -181,6 +182,13 @@ impl ProverClient {
         let url = format!("{}/v1/jobs/{id}", self.settings.url);
         Answer::from(self.http.get(url).timeout(TIMEOUT).send().await?).await
     }
+}
+
+/// What is said of a job while its prover does not answer.
+fn away(id: JobId, since: Duration, error: &reqwest::Error) -> JobStatus {
+    let seconds = since.as_secs();
+    let reason = format!("the prover does not answer since {seconds} s ({error})");
+    JobStatus { id, state: JobState::Queued, attempts: 0, reason: Some(reason), progress: None }
 }
 
 /// The largest proof file: a compressed proof has about 1.3 MB.

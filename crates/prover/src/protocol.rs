@@ -56,7 +56,7 @@ pub struct JobStatus {
     pub state: JobState,
     /// How often proving was begun.
     pub attempts: u32,
-    /// Error code and text, of a failed job.
+    /// Why it failed, is tried again, or waits.
     pub reason: Option<String>,
     /// How far it is, while it is being proven.
     pub progress: Option<JobProgress>,

@@ -52,7 +52,8 @@ pub struct EngineOptions {
     /// How much memory proving on the processor may use
     #[arg(long, value_enum, default_value = "auto", env = "COLLIMATE_PROVER_MEMORY")]
     pub memory: MemoryProfile,
-    /// The process ends itself, and the job is retried, when it holds more than this many GiB
+    /// The process ends itself, and the job is retried, when it holds more than this many GiB; by
+    /// default when less than 1 GiB is left of the machine's memory
     #[arg(long, env = "COLLIMATE_PROVER_MEMORY_LIMIT_GIB")]
     pub memory_limit_gib: Option<u64>,
     /// Which GPU the cuda engine uses
@@ -65,6 +66,18 @@ pub struct EngineOptions {
     #[arg(long, env = "COLLIMATE_NETWORK_RESERVED")]
     pub network_reserved: bool,
 }
+
+impl EngineOptions {
+    /// The most memory that the process may hold, in bytes.
+    pub fn memory_limit(&self) -> u64 {
+        match self.memory_limit_gib {
+            Some(gib) => gib.saturating_mul(GIB),
+            None => memory::total().saturating_sub(GIB),
+        }
+    }
+}
+
+const GIB: u64 = 1 << 30;
 
 /// Memory that the CPU engine needs at least, in GiB, measured at its peak in the low profile.
 const CPU_MEMORY_GIB: u64 = 14;

@@ -4,7 +4,7 @@
 //! process starts. So the process picks them, says what it picked, and starts itself again with
 //! them; whatever the environment already sets stays as it is.
 
-use std::{env, os::unix::process::CommandExt, process::Command};
+use std::{convert::Infallible, env, os::unix::process::CommandExt, process::Command};
 
 use clap::ValueEnum;
 
@@ -76,11 +76,13 @@ fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
     Choice { words: format!("{name} ({cores} cores, {} GiB)", memory / GIB), settings }
 }
 
-/// Starts this process again with the right settings, or returns what they are when that is done.
-pub fn ensure(profile: MemoryProfile) -> std::io::Result<String> {
-    if let Ok(words) = env::var(TUNED) {
-        return Ok(words);
-    }
+/// The settings that this process was started with, in words; none if they are still to be chosen.
+pub fn chosen() -> Option<String> {
+    env::var(TUNED).ok()
+}
+
+/// Starts this process again with the right settings. Returns only if that fails.
+pub fn start_again(profile: MemoryProfile) -> std::io::Result<Infallible> {
     let cores = std::thread::available_parallelism()?.get();
     let choice = choose(profile, cores, memory::total());
     let mut command = Command::new(env::current_exe()?);

@@ -6,6 +6,7 @@
 mod binary;
 mod keys;
 mod process;
+mod state;
 
 use std::{
     path::{Path, PathBuf},
@@ -74,6 +75,7 @@ pub struct Anvil {
     process: Process,
     port: u16,
     pid_file: Option<PathBuf>,
+    state: Option<PathBuf>,
     // Dropped last: holds the log while the process may write to it.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -89,12 +91,15 @@ impl Anvil {
     /// Starts a node, or adopts the one that the pid file names, and waits until it answers.
     ///
     /// # Errors
-    /// [`ChainError::AnvilMissing`]; [`ChainError::AnvilFailed`] with the end of its log, for example if the port is in use.
+    /// [`ChainError::AnvilMissing`]; [`ChainError::PortInUse`]; [`ChainError::AnvilFailed`] with the end of its log.
     pub async fn start(options: AnvilOptions) -> Result<Self, ChainError> {
         if let Some(adopted) = adopt(&options).await {
             return Ok(adopted);
         }
         let binary = find_anvil(options.binary.as_deref())?;
+        if let Some(state) = &options.state {
+            state::settle(state).map_err(failed("its state cannot be read"))?;
+        }
         let scratch = match options.log {
             Some(_) => None,
             None => Some(tempfile::tempdir().map_err(failed("its log cannot be created"))?),
@@ -105,8 +110,9 @@ impl Anvil {
             (None, None) => PathBuf::from("/dev/null"),
         };
         let mut process = Process::spawn(&binary, &arguments(&options), &log)?;
-        let port = listening_port(&mut process, &log, options.patience).await?;
-        let anvil = Self { process, port, pid_file: options.pid_file.clone(), _scratch: scratch };
+        let port = listening_port(&mut process, &log, &options).await?;
+        let AnvilOptions { pid_file, state, .. } = options.clone();
+        let anvil = Self { process, port, pid_file, state, _scratch: scratch };
         let provider = connect(&anvil.url(), Timeouts::default())?;
         wait_until_ready(&provider, Some(DEVELOPMENT_CHAIN_ID), options.patience).await?;
         if let Some(path) = &options.pid_file {
@@ -146,6 +152,9 @@ impl Anvil {
                 return Err(ChainError::AnvilFailed { reason });
             }
             sleep(Duration::from_millis(20)).await;
+        }
+        if let Some(state) = &self.state {
+            state::settle(state).map_err(failed("its state cannot be written"))?;
         }
         Ok(())
     }
@@ -195,12 +204,18 @@ fn arguments(options: &AnvilOptions) -> Vec<String> {
     match options.mining {
         Mining::Instant => {}
         Mining::Every(seconds) => add("--block-time", seconds.to_string()),
-        Mining::Manual => arguments.push("--no-mining".to_owned()),
+        Mining::Manual => {}
     }
     if let Some(state) = &options.state {
-        arguments.extend(["--state".to_owned(), state.display().to_string()]);
-        arguments
-            .extend(["--state-interval", "5", "--preserve-historical-states"].map(str::to_owned));
+        if state.exists() {
+            add("--load-state", state.display().to_string());
+        }
+        add("--dump-state", state::written(state).display().to_string());
+        add("--state-interval", "5".to_owned());
+        arguments.push("--preserve-historical-states".to_owned());
+    }
+    if options.mining == Mining::Manual {
+        arguments.push("--no-mining".to_owned());
     }
     arguments
 }
@@ -218,16 +233,17 @@ async fn adopt(options: &AnvilOptions) -> Option<Anvil> {
         return None;
     }
     tracing::info!(pid = running.pid, port = running.port, "adopted a running development chain");
-    Some(Anvil { process, port: running.port, pid_file: options.pid_file.clone(), _scratch: None })
+    let AnvilOptions { pid_file, state, .. } = options.clone();
+    Some(Anvil { process, port: running.port, pid_file, state, _scratch: None })
 }
 
 /// Waits for the line in which the node names its port.
 async fn listening_port(
     process: &mut Process,
     log: &Path,
-    patience: Duration,
+    options: &AnvilOptions,
 ) -> Result<u16, ChainError> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + options.patience;
     loop {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("Listening on "));
@@ -235,6 +251,9 @@ async fn listening_port(
             return Ok(port);
         }
         let ended = !process.is_running();
+        if ended && text.contains("Address already in use") {
+            return Err(ChainError::PortInUse { port: options.port });
+        }
         if ended || Instant::now() >= deadline {
             let what = if ended { "it ended" } else { "it does not listen" };
             let tail: Vec<&str> = text.lines().rev().take(5).collect();

@@ -24,12 +24,12 @@ async fn a_dropped_guard_ends_the_process_and_frees_the_port() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_told_with_the_nodes_words() {
+async fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let error = Anvil::start(AnvilOptions { port, ..AnvilOptions::default() }).await;
     let error = error.expect_err("the port is taken");
-    assert_eq!(error.code(), "CHN-071");
+    assert_eq!(error.code(), "CHN-072");
     assert!(error.to_string().to_lowercase().contains("in use"), "{error}");
 }
 

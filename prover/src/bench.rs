@@ -6,7 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,7 @@ use tokio::{task::JoinHandle, time::sleep};
 use crate::{
     programs::{self, Program},
     progress,
-    worker::{Recursive, compressed, decode, verify},
+    worker::{Recursive, compressed, decode, lock, verify},
 };
 
 /// Settings of the measurements.
@@ -103,7 +103,7 @@ struct Measurement {
     start: Instant,
     processor: Processor,
     steps: JoinHandle<()>,
-    seen: Arc<std::sync::Mutex<Vec<Step>>>,
+    seen: Arc<Mutex<Vec<Step>>>,
 }
 
 impl Measurement {
@@ -111,7 +111,7 @@ impl Measurement {
         // Makes VmHWM start again from what the process holds now.
         fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of memory")?;
         progress::reset();
-        let (start, seen) = (Instant::now(), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let (start, seen) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
         let steps = tokio::spawn(watch_steps(start, Arc::clone(&seen)));
         Ok(Self { start, processor: Processor::now()?, steps, seen })
     }
@@ -131,7 +131,7 @@ impl Measurement {
             cpu_s: user_s + system_s,
             peak_gib: memory::peak() as f64 / f64::from(1 << 30),
             cycles,
-            steps: std::mem::take(&mut *crate::worker::lock(&self.seen)),
+            steps: std::mem::take(&mut *lock(&self.seen)),
             settings: bench.settings,
         };
         println!("{}", serde_json::to_string(&line)?);
@@ -139,15 +139,17 @@ impl Measurement {
     }
 }
 
-async fn watch_steps(start: Instant, seen: Arc<std::sync::Mutex<Vec<Step>>>) {
+async fn watch_steps(start: Instant, seen: Arc<Mutex<Vec<Step>>>) {
     let (mut shards, mut recursions) = (0, 0);
     loop {
         let now = progress::steps();
         let at_s = start.elapsed().as_secs_f64();
-        let mut seen = crate::worker::lock(&seen);
-        seen.extend((shards..now.0).map(|_| Step { kind: "shard", at_s }));
-        seen.extend((recursions..now.1).map(|_| Step { kind: "recursion", at_s }));
-        drop(seen);
+        let step = |kind| Step { kind, at_s };
+        lock(&seen).extend(
+            (shards..now.0)
+                .map(|_| step("shard"))
+                .chain((recursions..now.1).map(|_| step("recursion"))),
+        );
         (shards, recursions) = now;
         sleep(Duration::from_millis(100)).await;
     }

@@ -23,6 +23,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    bench::{self, BenchOptions},
     ledger::Ledger,
     progress::{ENGINE_SPANS, StepCounter},
     service::{ServeOptions, serve},
@@ -46,6 +47,8 @@ enum Command {
     Serve(ServeOptions),
     /// Prove one program on one input
     Prove(ProveOptions),
+    /// Measure what proving costs on this machine; prints a line of JSON for each measurement
+    Bench(BenchOptions),
     /// Run a program without proving it; prints its public values
     Execute {
         /// The program, an ELF file
@@ -113,6 +116,7 @@ fn start(command: Command) -> Result<()> {
     let engine = match &command {
         Command::Serve(options) => Some(&options.engine),
         Command::Prove(options) => Some(&options.engine),
+        Command::Bench(options) => Some(&options.engine),
         Command::Execute { .. } | Command::ProgramId { .. } => None,
     };
     // Only the CPU engine has settings, and taking them means starting the process again.
@@ -162,6 +166,7 @@ async fn run(command: Command, tuning: String) -> Result<()> {
             std::process::exit(0)
         }
         Command::Prove(options) => prove(options).await,
+        Command::Bench(options) => bench::run(&options, &tuning).await,
         Command::Execute { elf, input } => {
             let execution = Executor::start().await.execute(&read(&elf)?, stdin(input)?).await?;
             if execution.exit_code != 0 {

@@ -4,6 +4,7 @@
 //! no service dies with it. `serve` takes jobs over HTTP from the aggregator; `prove`, `execute` and
 //! `program-id` work on one program from the command line.
 
+mod bench;
 mod cli;
 mod ledger;
 mod programs;

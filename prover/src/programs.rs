@@ -25,12 +25,23 @@ macro_rules! program {
     };
 }
 
+type Embedded = (&'static str, &'static [u8], &'static str);
+
+fn parse((name, elf, record): Embedded) -> serde_json::Result<Program> {
+    Ok(Program { name, id: serde_json::from_str::<Record>(record)?.program_id, elf })
+}
+
 /// All programs that jobs may name.
 pub fn all() -> serde_json::Result<Vec<Program>> {
-    [program!("user_proof_aggregator"), program!("chunk_aggregator")]
-        .into_iter()
-        .map(|(name, elf, record)| {
-            Ok(Program { name, id: serde_json::from_str::<Record>(record)?.program_id, elf })
-        })
-        .collect()
+    Ok(vec![parse(program!("user_proof_aggregator"))?, aggregation()?])
+}
+
+/// The final program of a run.
+pub fn aggregation() -> serde_json::Result<Program> {
+    parse(program!("chunk_aggregator"))
+}
+
+/// A program of a few thousand cycles, for measurements.
+pub fn small() -> serde_json::Result<Program> {
+    parse(program!("fibonacci"))
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use collimate_core::ProgramId;
 use collimate_engine::{
     Engine, EngineOptions, Executor, ProofFromNetwork, SP1Proof, SP1ProofWithPublicValues,
     SP1Stdin, SP1VerifyingKey,
@@ -161,7 +162,7 @@ impl Worker {
         }
         let bytes = bincode::serialize(&proof)?;
         if job.form == Form::Compressed {
-            self.verify(bytes.clone(), job.program_id)
+            verify(&self.verifiers, bytes.clone(), job.program_id)
                 .await
                 .context("[PRV-034] the engine's proof does not verify")?;
         }
@@ -176,13 +177,6 @@ impl Worker {
         *activity = Some(Activity { id: job.id(), phase, deferred, since });
     }
 
-    async fn verify(&self, proof: Vec<u8>, program: collimate_core::ProgramId) -> Result<()> {
-        let submission =
-            Submission { proof, key: ProgramKey::ProgramId(program), public_values: None };
-        self.verifiers.verify(Arc::new(Sp1Compressed::default()), submission).await?;
-        Ok(())
-    }
-
     /// Fetches a proof and verifies it against exactly the claim that the program will make: the
     /// executor checks no recursive proof, so a wrong one would fail only after minutes of proving.
     async fn recursive_proof(
@@ -190,7 +184,7 @@ impl Worker {
         wanted: &RecursiveProof,
     ) -> Result<(Recursive, SP1VerifyingKey)> {
         let bytes = self.objects.get(&Key(wanted.object), MAX_PROOF_BYTES).await?;
-        self.verify(bytes.to_vec(), wanted.program_id).await.map_err(Hopeless)?;
+        verify(&self.verifiers, bytes.to_vec(), wanted.program_id).await.map_err(Hopeless)?;
         let key: SP1VerifyingKey = bincode::deserialize(&wanted.verifying_key)
             .map_err(|e| Hopeless(anyhow!("[PRV-035] the verifying key is malformed: {e}")))?;
         if collimate_engine::program_id(&key).0 != wanted.program_id.0 {
@@ -199,21 +193,33 @@ impl Worker {
                 wanted.program_id
             )));
         }
-        match decode(&bytes)?.proof {
-            SP1Proof::Compressed(proof) => Ok((*proof, key)),
-            other => {
-                bail!(Hopeless(anyhow!("[PRV-037] a {other} proof cannot be verified recursively")))
-            }
-        }
+        Ok((compressed(decode(&bytes)?).map_err(Hopeless)?, key))
     }
 }
 
-type Recursive = sp1_hypercube::SP1RecursionProof<
+/// Verifies a compressed proof of a program, without anything of the engine.
+pub async fn verify(verifiers: &VerifierPool, proof: Vec<u8>, program: ProgramId) -> Result<()> {
+    let submission = Submission { proof, key: ProgramKey::ProgramId(program), public_values: None };
+    verifiers.verify(Arc::new(Sp1Compressed::default()), submission).await?;
+    Ok(())
+}
+
+/// What recursion takes in.
+pub type Recursive = sp1_hypercube::SP1RecursionProof<
     sp1_primitives::SP1GlobalContext,
     sp1_hypercube::SP1PcsProofInner,
 >;
 
-fn decode(bytes: &[u8]) -> Result<SP1ProofWithPublicValues> {
+/// The part of a proof file that recursion verifies.
+pub fn compressed(proof: SP1ProofWithPublicValues) -> Result<Recursive> {
+    match proof.proof {
+        SP1Proof::Compressed(proof) => Ok(*proof),
+        other => bail!("[PRV-037] a {other} proof cannot be verified recursively"),
+    }
+}
+
+/// Reads a proof file.
+pub fn decode(bytes: &[u8]) -> Result<SP1ProofWithPublicValues> {
     // Proofs from the network lack the last field.
     bincode::deserialize(bytes)
         .or_else(|_| bincode::deserialize::<ProofFromNetwork>(bytes).map(Into::into))

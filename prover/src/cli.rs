@@ -80,11 +80,19 @@ struct ProveOptions {
     /// Where the proof goes
     #[arg(long)]
     out: PathBuf,
+    /// The proof's form: compressed, groth16 or plonk (which need SP1's circuit artifacts)
+    #[arg(long, value_parser = form, default_value = "compressed")]
+    form: Form,
     /// Where the verifying key goes (bincode)
     #[arg(long)]
     vk_out: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineOptions,
+}
+
+fn form(text: &str) -> Result<Form, String> {
+    let known = serde_json::from_value(text.into());
+    known.map_err(|_| "one of compressed, groth16, plonk".to_owned())
 }
 
 /// Parses the command line and runs it.
@@ -202,7 +210,7 @@ async fn prove(options: ProveOptions) -> Result<()> {
         execution.cycles
     );
     let start = Instant::now();
-    let (vk, proof) = engine.prove(&elf, stdin, Form::Compressed).await?;
+    let (vk, proof) = engine.prove(&elf, stdin, options.form).await?;
     eprintln!(
         "proven in {:.1} s, at most {} MiB",
         start.elapsed().as_secs_f64(),

@@ -10,11 +10,17 @@ mod report;
 mod reuse;
 mod submission;
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use collimate_aggregator::Trigger;
+use collimate_contracts::Deployment;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -50,8 +56,18 @@ struct DevnetCommand {
     /// Keep the state folder after a clean stop, to go on with it later
     #[arg(long)]
     keep: bool,
+    /// When all is ready, print one JSON object: the node's URL and the deployment
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     devnet: DevnetOptions,
+}
+
+/// What a program that starts a devnet needs to talk to it.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    rpc_url: &'a str,
+    deployment: &'a Deployment,
 }
 
 fn main() -> ExitCode {
@@ -110,6 +126,10 @@ async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<(
     let trigger = Trigger { count: options.count, age: Duration::from_secs(options.age) };
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
     let file = options.devnet.state.join("deployment.json");
+    if options.json {
+        let ready = Ready { rpc_url: &devnet.rpc_url, deployment: &devnet.deployment };
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
+    }
     eprintln!("ready: `collimate --deployment {}` talks to it; Ctrl-C stops it", file.display());
     shutdown.cancelled().await;
     devnet.stop().await?;

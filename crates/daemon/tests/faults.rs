@@ -11,15 +11,15 @@
 mod common;
 
 use std::{
-    io::{Read, Write},
-    net::TcpListener,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
     time::Duration,
 };
 
-use common::{demo, report, wait_for_line};
+use common::{demo, report, root, wait_for_line};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -153,6 +153,31 @@ fn fill(file: &Path) {
     let mut file = std::fs::File::create(file).unwrap();
     let block = vec![0_u8; 64 << 10];
     while file.write_all(&block).is_ok() {}
+}
+
+#[test]
+fn a_devnet_says_where_it_is_and_stops_without_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let mut devnet = Command::new(env!("CARGO_BIN_EXE_collimated"))
+        .current_dir(root())
+        .args(["devnet", "--json", "--no-prover", "--chain-port", "0", "--state"])
+        .arg(&state)
+        .env_remove("DATABASE_URL")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(devnet.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let url = ready["rpc_url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+    assert!(ready["deployment"]["service"].as_str().unwrap().starts_with("0x"));
+    assert!(TcpStream::connect(&url).is_ok(), "the node answers");
+
+    kill("-TERM", devnet.id());
+    assert!(devnet.wait().unwrap().success());
+    assert!(TcpStream::connect(&url).is_err(), "the node is gone");
+    assert!(!state.exists());
 }
 
 #[test]

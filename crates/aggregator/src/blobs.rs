@@ -1,33 +1,70 @@
-//! The blobs of a run: commitments in, sidecar and their hash out.
+//! The blobs of a run: commitments in, versioned hashes and, for the transaction, the sidecar out.
 
 use alloy::primitives::Bytes;
-use collimate_chain::kzg::Sidecar;
+use collimate_chain::{
+    ChainError,
+    kzg::{Sidecar, versioned_hash},
+};
 use collimate_core::{Commitment, Hash, blob, statement};
+use futures::future::try_join_all;
+use tokio::task::spawn_blocking;
 
 use crate::AggregatorError;
 
-/// Blobs with everything that goes with them.
-#[derive(Debug, Clone)]
-pub struct RunBlobs {
-    /// What the transaction carries.
-    pub sidecar: Sidecar,
+/// What names a run's blobs: all that its proof needs to know of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobHashes {
     /// EIP-4844 versioned hashes, in order.
     pub versioned_hashes: Vec<Hash>,
     /// What the run's statement binds: keccak256 of the versioned hashes.
     pub blobs_hash: Hash,
 }
 
-impl RunBlobs {
-    /// Encodes the commitments and computes the cell proofs, which takes about half a second a blob.
+impl BlobHashes {
+    /// Encodes the commitments and commits to each blob, which takes about 50 ms a blob and core.
     ///
     /// # Errors
     /// No commitments, or more than fit into a transaction.
-    pub async fn new(commitments: &[Commitment]) -> Result<Self, AggregatorError> {
-        let blobs: Vec<Bytes> = blob::encode(commitments)?.into_iter().map(Bytes::from).collect();
-        let sidecar = Sidecar::compute(&blobs).await?;
-        let versioned_hashes: Vec<Hash> =
-            sidecar.versioned_hashes().into_iter().map(|hash| hash.0).collect();
+    pub async fn of(commitments: &[Commitment]) -> Result<Self, AggregatorError> {
+        let hashes = encode(commitments)?.into_iter().map(|blob| async move {
+            let hashed = spawn_blocking(move || versioned_hash(&blob)).await;
+            hashed.map_err(|error| ChainError::Internal(error.to_string()))?
+        });
+        Ok(Self::new(try_join_all(hashes).await?.into_iter().map(|hash| hash.0).collect()))
+    }
+
+    fn new(versioned_hashes: Vec<Hash>) -> Self {
         let blobs_hash = statement::blobs_hash(&versioned_hashes);
-        Ok(Self { sidecar, versioned_hashes, blobs_hash })
+        Self { versioned_hashes, blobs_hash }
+    }
+}
+
+/// The blobs as a transaction carries them, with cell proofs, which take about 0.3 s a blob and core.
+///
+/// # Errors
+/// No commitments, or more than fit into a transaction.
+pub(crate) async fn sidecar(
+    commitments: &[Commitment],
+) -> Result<(Sidecar, BlobHashes), AggregatorError> {
+    let sidecar = Sidecar::compute(&encode(commitments)?).await?;
+    let hashes = sidecar.versioned_hashes().into_iter().map(|hash| hash.0).collect();
+    Ok((sidecar, BlobHashes::new(hashes)))
+}
+
+fn encode(commitments: &[Commitment]) -> Result<Vec<Bytes>, AggregatorError> {
+    Ok(blob::encode(commitments)?.into_iter().map(Bytes::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_proof_is_bound_to_the_blobs_that_the_transaction_carries() {
+        let commitments = vec![Commitment([7; 32]); 4_000];
+        let hashes = BlobHashes::of(&commitments).await.unwrap();
+        assert_eq!(hashes.versioned_hashes.len(), 2);
+        assert_eq!(sidecar(&commitments).await.unwrap().1, hashes);
+        assert!(BlobHashes::of(&[]).await.is_err());
     }
 }

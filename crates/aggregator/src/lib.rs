@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Plan`] | cuts a run into jobs; a pure function, so a restart plans the same |
 //! | [`Proving`] | walks the jobs; finds a bad proof natively, or by proving halves |
-//! | [`RunBlobs`] | commitments to blobs with cell proofs |
+//! | [`BlobHashes`] | commitments to blobs, and what names them |
 //! | [`Seal`] | what makes the contract accept the proof: [`QuorumSeal`] asks the operators |
 //! | [`Driver`] | takes one step of a run; each ends with one guarded change in the database |
 //! | [`Aggregator`] | the service: the lock, when runs open, backoff, reorgs |
@@ -24,7 +24,7 @@ mod seal;
 mod service;
 mod service_contract;
 
-pub use blobs::RunBlobs;
+pub use blobs::BlobHashes;
 pub use error::AggregatorError;
 pub use job_log::JobLog;
 pub use plan::{Member, Plan, PlanSettings};

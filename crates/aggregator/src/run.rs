@@ -23,8 +23,8 @@ use collimate_store::{Proof, ProofId, Run, RunStatus, Statement, Store};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    AggregatorError, JobLog, Member, Plan, PlanSettings, Proven, Proving, RunBlobs, Seal,
-    SealRequest, ServiceContract,
+    AggregatorError, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving, Seal,
+    SealRequest, ServiceContract, blobs::sidecar,
 };
 
 /// What the driver reports while it works, for whoever watches.
@@ -101,7 +101,7 @@ impl Driver {
         let proofs = self.store.proofs_of_run(run.id).await?;
         let members: Vec<Member> = proofs.iter().map(member).collect();
         let commitments: Vec<Commitment> = members.iter().map(Member::commitment).collect();
-        let blobs = RunBlobs::new(&commitments).await?;
+        let blobs = BlobHashes::of(&commitments).await?;
         let plan = Plan::new(members, blobs.blobs_hash, self.plan, self.programs.clone())?;
 
         let log = JobLog::new(self.store.clone(), run.id, self.programs.clone());
@@ -235,7 +235,7 @@ impl Driver {
         let proofs = self.store.proofs_of_run(run.id).await?;
         let commitments: Vec<Commitment> =
             proofs.iter().map(|proof| Commitment(proof.commitment)).collect();
-        let blobs = RunBlobs::new(&commitments).await?;
+        let (sidecar, blobs) = sidecar(&commitments).await?;
         if blobs.versioned_hashes != statement.versioned_hashes {
             return Err(AggregatorError::Inconsistent(format!(
                 "the blobs of run {} are not those of its statement",
@@ -245,7 +245,7 @@ impl Driver {
         let seal = run.seal.clone().unwrap_or_default();
         let input = ServiceContract::register_call(statement.public_values.clone(), seal);
         let key = transaction_key(run, &input);
-        Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(blobs.sidecar))
+        Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(sidecar))
     }
 
     /// Looks whether runs that were final in the newest blocks still are, and takes those back that a

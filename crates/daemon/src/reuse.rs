@@ -6,7 +6,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use collimate_aggregator::{Member, Plan, PlanSettings, RunBlobs};
+use collimate_aggregator::{BlobHashes, Member, Plan, PlanSettings};
 use collimate_core::Commitment;
 use collimate_objects::Key;
 use collimate_prover_client::AggregationPrograms;
@@ -25,7 +25,7 @@ pub(crate) async fn offer(
         std::fs::read(file).with_context(|| format!("[DMN-050] cannot read {}", file.display()))?;
     let members: Vec<Member> = proofs.iter().map(member).collect();
     let commitments: Vec<Commitment> = members.iter().map(Member::commitment).collect();
-    let blobs = RunBlobs::new(&commitments).await?;
+    let blobs = BlobHashes::of(&commitments).await?;
     let programs = AggregationPrograms::committed()?;
     let program = programs.chunk_aggregator.program_id;
     let plan = Plan::new(members, blobs.blobs_hash, settings, programs)?;

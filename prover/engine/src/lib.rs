@@ -176,7 +176,9 @@ impl Engine {
         match self {
             Self::Cpu(prover) => prove_with(prover, elf, stdin, mode).await,
             Self::Cuda(prover) => prove_with(prover, elf, stdin, mode).await,
-            Self::Network(prover) => prove_with(prover.as_ref(), elf, stdin, mode).await,
+            Self::Network(prover) => prove_with(prover.as_ref(), elf, stdin, mode)
+                .await
+                .context("[PRV-022] the network gave no proof: check that NETWORK_RPC_URL is reachable and that the key's account is funded"),
         }
     }
 }

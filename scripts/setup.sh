@@ -69,6 +69,7 @@ has pkg-config || need pkg-config
 [ -e /usr/include/openssl/ssl.h ] || need libssl-dev
 if ! has cc || ! has c++; then need build-essential; fi
 has git || need git
+has patch || need patch
 has jq || need jq
 has curl || need curl
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 /// @notice The cheat codes of Foundry that the tests use.
 interface Vm {
     function roll(uint256 blockNumber) external;
+    function warp(uint256 timestamp) external;
     function deal(address account, uint256 balance) external;
     function prank(address sender) external;
     function blobhashes(bytes32[] calldata hashes) external;
@@ -48,6 +49,7 @@ interface Vm {
     function assertEq(bytes32 left, bytes32 right, string calldata message) external pure;
     function assertEq(address left, address right) external pure;
     function assertEq(bytes calldata left, bytes calldata right) external pure;
+    function assertEq(bytes calldata left, bytes calldata right, string calldata message) external pure;
     function assertLe(uint256 left, uint256 right, string calldata message) external pure;
 }
 

@@ -329,7 +329,7 @@ impl ChainError {
     }
 
     /// Wraps an error of a node.
-    pub(crate) fn node(action: &'static str) -> impl FnOnce(NodeError) -> Self {
+    pub fn node(action: &'static str) -> impl FnOnce(NodeError) -> Self {
         move |source| Self::Node { action, source: NodeFault(Arc::new(source)) }
     }
 }

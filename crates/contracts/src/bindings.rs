@@ -29,6 +29,11 @@ macro_rules! binding {
 }
 
 binding!(
+    aggregation_mode_payment_service,
+    AggregationModePaymentService,
+    "../../contracts/artifacts/AggregationModePaymentService.json"
+);
+binding!(
     aligned_proof_aggregation_service,
     AlignedProofAggregationService,
     "../../contracts/artifacts/AlignedProofAggregationService.json"

@@ -9,8 +9,8 @@ use alloy::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AlignedProofAggregationService, ContractsError, OperatorRegistry, QuorumSP1Verifier,
-    decode_revert,
+    AlignedProofAggregationService, ContractsError, OperatorRegistry, PaymentsConfig,
+    QuorumSP1Verifier, decode_revert, deploy_payments,
 };
 
 /// What is deployed, and with which constants.
@@ -23,6 +23,9 @@ pub struct DeployConfig {
     /// RISC Zero's verifier and the image id of an aggregation program, to take RISC Zero proofs too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risc0: Option<(Address, B256)>,
+    /// Terms of the payment service; `None` deploys none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<PaymentsConfig>,
 }
 
 /// Who verifies the final proof on chain.
@@ -62,6 +65,9 @@ pub struct Deployment {
     /// The `OperatorRegistry` behind a quorum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<Address>,
+    /// The `AggregationModePaymentService`, where credits are sold; absent from deployments older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<Address>,
     /// Program id of the aggregation program.
     pub program_id: B256,
 }
@@ -106,12 +112,17 @@ pub async fn deploy<P: Provider>(
         .deploy()
         .await,
     )?;
+    let payments = match &config.payments {
+        Some(payments) => Some(deploy_payments(&provider, payments).await?),
+        None => None,
+    };
     Ok(Deployment {
         chain_id,
         block,
         service,
         sp1_verifier,
         registry,
+        payments,
         program_id: config.program_id,
     })
 }
@@ -130,7 +141,7 @@ async fn deploy_registry<P: Provider<Ethereum>>(
     deployed("OperatorRegistry", builder.deploy().await)
 }
 
-fn deployed(
+pub(crate) fn deployed(
     contract: &'static str,
     result: Result<Address, contract::Error>,
 ) -> Result<Address, ContractsError> {

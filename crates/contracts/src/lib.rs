@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`bindings`] | one module a contract: calls, events, errors, deployment code |
 //! | [`deploy`] | [`deploy::deploy`] puts everything on a chain and returns a [`Deployment`] |
+//! | [`payments`] | terms of sale, and deployment of the payment service |
 //! | [`points`] | BLS12-381 points, between blst's encoding and the contracts' |
 //! | [`signing`] | what operators sign, byte for byte as the contracts compute it |
 //! | [`quorum`] | the `proofBytes` of `QuorumSP1Verifier` |
@@ -15,18 +16,21 @@
 pub mod bindings;
 pub mod deploy;
 mod error;
+pub mod payments;
 pub mod points;
 pub mod quorum;
 pub mod revert;
 pub mod signing;
 
 pub use bindings::{
+    aggregation_mode_payment_service::AggregationModePaymentService,
     aligned_proof_aggregation_service::AlignedProofAggregationService,
     operator_registry::OperatorRegistry, quorum_sp1_verifier::QuorumSP1Verifier,
     sp1_groth16_verifier::SP1Groth16Verifier,
 };
 pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
 pub use error::ContractsError;
+pub use payments::{Package, PaymentsConfig, Terms, deploy_payments};
 pub use points::{G1Point, G2Point};
 pub use quorum::QuorumProof;
 pub use revert::decode_revert;

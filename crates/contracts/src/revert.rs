@@ -10,6 +10,7 @@ use alloy::{
 };
 
 use crate::bindings::{
+    aggregation_mode_payment_service::AggregationModePaymentService,
     aligned_proof_aggregation_service::AlignedProofAggregationService,
     operator_registry::OperatorRegistry, quorum_sp1_verifier::QuorumSP1Verifier,
     sp1_groth16_verifier::SP1Groth16Verifier,
@@ -18,6 +19,7 @@ use crate::bindings::{
 /// Every custom error of every contract. Two contracts may have one error in common, never two of one selector that differ.
 static ERRORS: LazyLock<HashMap<Selector, Error>> = LazyLock::new(|| {
     [
+        AggregationModePaymentService::abi::contract(),
         AlignedProofAggregationService::abi::contract(),
         OperatorRegistry::abi::contract(),
         QuorumSP1Verifier::abi::contract(),
@@ -77,6 +79,7 @@ mod tests {
     #[test]
     fn names_custom_errors_of_every_contract_with_their_arguments() {
         use crate::bindings::{
+            aggregation_mode_payment_service::AggregationModePaymentService as Payments,
             aligned_proof_aggregation_service::AlignedProofAggregationService as Service,
             operator_registry::OperatorRegistry as Registry,
             quorum_sp1_verifier::QuorumSP1Verifier as Verifier,
@@ -105,6 +108,11 @@ mod tests {
                 }
                 .abi_encode(),
                 "WrongVerifierSelector(received: 0x01020304, expected: 0x05060708)".to_owned(),
+            ),
+            (
+                Payments::TermsNotCurrent { termsId: U256::ONE, current: U256::from(2) }
+                    .abi_encode(),
+                "TermsNotCurrent(termsId: 1, current: 2)".to_owned(),
             ),
             (Revert::from("no").abi_encode(), "Error(\"no\")".to_owned()),
         ];

@@ -48,6 +48,7 @@ async fn deployed_with_operators(node: &Node) -> (Deployment, Vec<SecretKey>) {
             min_stake_wei: ether(1).to(),
         }),
         risc0: None,
+        payments: None,
     };
     let deployment = deploy(node.provider(&node.accounts[0]), &config).await.unwrap();
     let registry_address = deployment.registry.unwrap();
@@ -160,6 +161,7 @@ async fn deployment_refuses_a_verifier_that_is_no_contract() {
         program_id: B256::ZERO,
         verification: Sp1Verification::Existing(nobody),
         risc0: None,
+        payments: None,
     };
     let provider = node.provider(&node.accounts[0]);
     let error = deploy(&provider, &config).await.unwrap_err();
@@ -179,6 +181,7 @@ async fn a_failed_deployment_names_contract_and_reason() {
             min_stake_wei: 1,
         }),
         risc0: None,
+        payments: None,
     };
     let error = deploy(node.provider(&node.accounts[0]), &config).await.unwrap_err();
     assert_eq!(error.code(), "CON-001");
@@ -194,10 +197,15 @@ fn a_deployment_survives_json() {
         service: Address::repeat_byte(1),
         sp1_verifier: Address::repeat_byte(2),
         registry: Some(Address::repeat_byte(3)),
+        payments: Some(Address::repeat_byte(5)),
         program_id: B256::repeat_byte(4),
     };
     let json = serde_json::to_string(&deployment).unwrap();
     assert_eq!(serde_json::from_str::<Deployment>(&json).unwrap(), deployment);
+    let mut older = serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    older.as_object_mut().unwrap().remove("payments");
+    let older = serde_json::from_value::<Deployment>(older).unwrap();
+    assert_eq!(older, Deployment { payments: None, ..deployment });
 }
 
 #[test]

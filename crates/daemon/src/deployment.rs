@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use alloy::{
-    primitives::B256,
+    primitives::{Address, B256},
     providers::{Provider, ProviderBuilder},
 };
 use anyhow::{Context, Result};
@@ -11,16 +11,33 @@ use collimate_chain::{
     anvil::development_signer,
     provider::{Timeouts, connect},
 };
-use collimate_contracts::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
+use collimate_contracts::{
+    DeployConfig, Deployment, Package, PaymentsConfig, QuorumConfig, Sp1Verification, Terms,
+    deploy, deploy_payments,
+};
 use collimate_prover_client::AggregationPrograms;
 
-/// Account of anvil's that deploys and owns the registry.
+/// Account of anvil's that deploys, and owns the registry and the payment service.
 const DEPLOYER_ACCOUNT: usize = 9;
 /// Blocks of an epoch: five minutes on the devnet.
 const EPOCH_BLOCKS: u64 = 300;
 const UNBONDING_EPOCHS: u64 = 2;
 /// Least stake of an operator: one ether.
 pub(crate) const MIN_STAKE_WEI: u128 = 1_000_000_000_000_000_000;
+
+/// What the devnet's payment service sells at: a thousandth of an ether a proof, for thirty days, as many a day as a run takes.
+fn payments_config(owner: Address) -> PaymentsConfig {
+    PaymentsConfig {
+        owner,
+        delay_seconds: 60,
+        terms: Terms {
+            price_wei: 1_000_000_000_000_000,
+            validity_seconds: 30 * 86_400,
+            daily_cap: 23_808,
+            packages: vec![Package { credits: 100, price_wei: 80_000_000_000_000_000 }],
+        },
+    }
+}
 
 /// The deployment that `state` remembers, if its contracts are on this chain; otherwise a new one.
 pub(crate) async fn load_or_deploy(
@@ -30,31 +47,42 @@ pub(crate) async fn load_or_deploy(
 ) -> Result<Deployment> {
     let file = state.join("deployment.json");
     let program_id = B256::from(programs.chunk_aggregator.program_id.0);
-    if let Ok(text) = fs::read(&file)
-        && let Ok(known) = serde_json::from_slice::<Deployment>(&text)
-        && known.program_id == program_id
-    {
-        let provider = connect(rpc_url, Timeouts::default())?;
-        if !provider.get_code_at(known.service).await?.is_empty() {
-            return Ok(known);
-        }
-    }
     let signer = development_signer(DEPLOYER_ACCOUNT)?;
     let owner = signer.address();
     let provider = ProviderBuilder::new()
         .wallet(signer.inner().clone())
         .connect_http(rpc_url.parse().context("the node's URL")?);
+    if let Ok(text) = fs::read(&file)
+        && let Ok(mut known) = serde_json::from_slice::<Deployment>(&text)
+        && known.program_id == program_id
+    {
+        let node = connect(rpc_url, Timeouts::default())?;
+        if !node.get_code_at(known.service).await?.is_empty() {
+            if known.payments.is_none() {
+                // A devnet from before there were payments.
+                known.payments = Some(deploy_payments(&provider, &payments_config(owner)).await?);
+                save(&file, &known)?;
+            }
+            return Ok(known);
+        }
+    }
     let verification = Sp1Verification::Quorum(QuorumConfig {
         owner,
         epoch_blocks: EPOCH_BLOCKS,
         unbonding_epochs: UNBONDING_EPOCHS,
         min_stake_wei: MIN_STAKE_WEI,
     });
-    let config = DeployConfig { program_id, verification, risc0: None };
+    let payments = Some(payments_config(owner));
+    let config = DeployConfig { program_id, verification, risc0: None, payments };
     let deployment = deploy(provider, &config).await?;
-    // Whole or absent: a half-written file would hide contracts that exist.
-    let temporary = file.with_extension("new");
-    fs::write(&temporary, serde_json::to_vec_pretty(&deployment)?)?;
-    fs::rename(&temporary, &file)?;
+    save(&file, &deployment)?;
     Ok(deployment)
+}
+
+/// Whole or absent: a half-written file would hide contracts that exist.
+fn save(file: &Path, deployment: &Deployment) -> Result<()> {
+    let temporary = file.with_extension("new");
+    fs::write(&temporary, serde_json::to_vec_pretty(deployment)?)?;
+    fs::rename(&temporary, file)?;
+    Ok(())
 }

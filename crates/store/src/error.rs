@@ -98,6 +98,24 @@ pub enum StoreError {
     /// The server cannot be reached at the given address.
     #[error("[STO-014] DATABASE_URL is not usable: {0}")]
     Url(String),
+    /// Another process follows the same events on the same database.
+    #[error(
+        "[STO-015] the cursor {0} was moved by another process: nothing was stored; go on from the cursor that is stored now"
+    )]
+    CursorMoved(String),
+    /// The request's nonce is not the account's next one: it was used, or one before it was not. Nothing was spent.
+    #[error(
+        "[STO-016] the account's next nonce is {expected}; nothing was spent: sign again with it"
+    )]
+    WrongNonce {
+        /// The nonce that the next request must have.
+        expected: u64,
+    },
+    /// The account has no credit that is confirmed, not expired and not spent. Nothing was spent.
+    #[error(
+        "[STO-017] the account has no credit left; nothing was spent: buy credits, or wait until a payment is confirmed"
+    )]
+    NoCredit,
 }
 
 impl StoreError {
@@ -118,12 +136,15 @@ impl StoreError {
             Self::OutOfRange { .. } => "STO-012",
             Self::Inconsistent(_) => "STO-013",
             Self::Url(_) => "STO-014",
+            Self::CursorMoved(_) => "STO-015",
+            Self::WrongNonce { .. } => "STO-016",
+            Self::NoCredit => "STO-017",
         }
     }
 
     /// Whether the same call can succeed later without anybody changing the data.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Database(_) | Self::Full)
+        matches!(self, Self::Database(_) | Self::Full | Self::CursorMoved(_))
     }
 }
 

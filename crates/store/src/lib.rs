@@ -1,4 +1,4 @@
-//! PostgreSQL: proofs, runs, jobs, transactions, cursors, and the embedded server they live in by default.
+//! PostgreSQL: accounts, payments, proofs, runs, jobs, transactions, cursors, and the embedded server they live in by default.
 //!
 //! ```text
 //!            insert_proof   mark_verified   queue        open_run            settle            submitted   mark_final
@@ -17,6 +17,9 @@
 //!   `FOR UPDATE SKIP LOCKED`.
 //! - **Positions are dense**: 0..leaf_count, also after a quarantine. The position is the leaf's index in the tree.
 //! - **Every change has a time**: triggers write the history.
+//! - **Money moves once**: a payment is keyed by (chain, transaction, log index) and credited once; nonce, credit and proof
+//!   are taken by one statement ([`Store::insert_paid_proof`]); a cursor moves with the payments that it passes
+//!   ([`PaymentLedger`]).
 //! - **No end without a name**: `rejected` and `failed` carry a code and a reason.
 //! - **What was acknowledged survives** a kill of the server or of this process: the server syncs before it answers.
 //!
@@ -25,11 +28,13 @@
 //!
 //! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
 
+mod credits;
 mod cursors;
 mod embedded;
 mod error;
 mod jobs;
 mod lock;
+mod payments;
 mod proofs;
 mod run_queries;
 mod runs;
@@ -37,14 +42,16 @@ mod status;
 mod store;
 mod transactions;
 
+pub use credits::{Account, Authorisation};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;
 pub use jobs::{Job, NewJob};
 pub use lock::AggregatorLock;
+pub use payments::{NewPayment, Payment, PaymentContract, PaymentLedger, PaymentsMoved};
 pub use proofs::{NewProof, Proof, ProofEvent, QueueDepth, Submission};
 pub use run_queries::{Run, RunEvent};
 pub use runs::{ProofsOfFailedRun, Statement};
-pub use status::{JobStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
+pub use status::{JobStatus, PaymentStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
 pub use store::{Deployment, Store, age_of};
 pub use transactions::Transactions;
 

@@ -127,6 +127,11 @@ impl Store {
         if inserted.rows_affected() == 1 {
             return Ok(Submission { id, status: ProofStatus::Received, is_new: true });
         }
+        self.find_submitted(proof).await
+    }
+
+    /// The first submission of a proof that is stored.
+    pub(crate) async fn find_submitted(&self, proof: &NewProof) -> Result<Submission, StoreError> {
         // Proofs are never deleted, so the one that was in the way is there.
         let first = sqlx::query!(
             r#"SELECT id, status AS "status: ProofStatus" FROM proofs WHERE proof_hash = $1 AND program_id = $2"#,

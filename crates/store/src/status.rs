@@ -127,6 +127,18 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Where a payment stands.
+    PaymentStatus {
+        /// In a block, without all confirmations.
+        Seen = "seen",
+        /// Confirmed: its credits can be spent.
+        Credited = "credited",
+        /// A reorganisation deeper than the confirmations took it back.
+        Revoked = "revoked",
+    }
+}
+
 impl ProofStatus {
     /// Whether `next` may follow.
     pub const fn may_become(self, next: Self) -> bool {
@@ -161,6 +173,14 @@ impl RunStatus {
                 | (Confirming, Final | Submitting)
                 | (Final, Submitting)
         )
+    }
+}
+
+impl PaymentStatus {
+    /// Whether `next` may follow.
+    pub const fn may_become(self, next: Self) -> bool {
+        use PaymentStatus::*;
+        matches!((self, next), (Seen, Credited) | (Credited, Revoked))
     }
 }
 

@@ -45,6 +45,7 @@ impl Network {
             program_id: B256::repeat_byte(1),
             verification: Sp1Verification::Existing(verifier),
             risc0: None,
+            payments: None,
         };
         let deployment = deploy(provider.clone(), &config).await.expect("deploys");
         Self { anvil, provider, deployment }

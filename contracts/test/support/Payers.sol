@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {AggregationModePaymentService as Payments} from "../../src/AggregationModePaymentService.sol";
+
+/// @notice Calls back into the payment service whenever it receives ether, once for each that it is told to.
+contract Reentrant {
+    Payments private immutable payments;
+    bytes[] private calls;
+    /// Whether a call from within succeeded.
+    bool public gotThrough;
+
+    constructor(Payments payments_) {
+        payments = payments_;
+    }
+
+    function plan(bytes calldata call) external {
+        calls.push(call);
+    }
+
+    function act(bytes calldata call) external payable {
+        (bool ok, bytes memory answer) = address(payments).call{value: msg.value}(call);
+        if (!ok) {
+            assembly {
+                revert(add(answer, 0x20), mload(answer))
+            }
+        }
+    }
+
+    receive() external payable {
+        for (uint256 i = 0; i < calls.length; ++i) {
+            (bool ok,) = address(payments).call(calls[i]);
+            if (ok) gotThrough = true;
+        }
+    }
+}
+
+/// @notice Several deposits in one transaction.
+contract Batch {
+    /// @notice Buys credits once for each account, with the same amount for each.
+    function deposit(Payments payments, uint256 termsId, address[] calldata accounts) external payable {
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            payments.deposit{value: msg.value / accounts.length}(accounts[i], termsId);
+        }
+    }
+}

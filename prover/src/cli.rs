@@ -23,6 +23,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    allocator,
     bench::{self, BenchOptions},
     ledger::Ledger,
     progress::{ENGINE_SPANS, StepCounter},
@@ -136,6 +137,9 @@ fn start(command: Command) -> Result<()> {
         },
         _ => String::from("none"),
     };
+    if engine.is_some_and(|options| options.engine == EngineKind::Cpu) {
+        allocator::give_back_above(tuning::keep_pages_up_to());
+    }
     tracing::info!("settings: {tuning}");
     tokio::runtime::Runtime::new()?.block_on(run(command, tuning))
 }

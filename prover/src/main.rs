@@ -4,6 +4,7 @@
 //! no service dies with it. `serve` takes jobs over HTTP from the aggregator; `prove`, `execute` and
 //! `program-id` work on one program from the command line.
 
+mod allocator;
 mod bench;
 mod cli;
 mod ledger;
@@ -13,9 +14,6 @@ mod service;
 mod worker;
 
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     cli::main()

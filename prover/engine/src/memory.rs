@@ -25,7 +25,7 @@ pub fn peak() -> u64 {
 }
 
 /// The memory that this process holds, in bytes.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     field("/proc/self/status", "VmRSS:").unwrap_or(0)
 }
 

@@ -22,7 +22,7 @@ pub enum MemoryProfile {
     Auto,
     /// Pages go back to the kernel at once: about 14-16 GB at the peak, slower.
     Low,
-    /// Pages are kept: about 20 GB at the peak.
+    /// Pages are kept until little of the machine's memory is left: 18 GB at the peak on 24 GB.
     Normal,
     /// The engine's own worker counts, meant for 16 cores and 64 GB or more.
     Large,
@@ -35,6 +35,15 @@ struct Choice {
 }
 
 const GIB: u64 = 1 << 30;
+
+/// Memory that is left to others, and to growth between two looks, when pages are kept.
+const MARGIN: u64 = 13 * GIB / 2;
+
+/// How many bytes the process may hold before it gives unused pages back, which jemalloc itself never
+/// does in the normal profile.
+pub fn keep_pages_up_to() -> u64 {
+    memory::total().saturating_sub(MARGIN)
+}
 
 fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
     let profile = match profile {

@@ -80,5 +80,5 @@ bench: build ## measure speed, memory and gas (docs/benchmarks.md)
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'
 
-.PHONY: bench-proving help setup demo build services prover test test-contracts test-main test-prover test-proving \
-        lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench
+.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving \
+        lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench bench-proving

@@ -74,8 +74,9 @@ programs: setup-guests prover ## rebuild the zkVM guests: ELFs and program ids b
 setup-guests:
 	$(step) 'scripts/setup.sh --guests'
 
-bench: build ## measure speed, memory and gas (docs/benchmarks.md)
+bench: build ## measure speed and memory (docs/benchmarks.md; gas is in contracts/snapshots)
 	$(step) '$(cargo) bench --profile release --locked --workspace'
+	$(step) '$(prover_binary) bench --small --counts 2,4,8'
 
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'

@@ -24,7 +24,7 @@ impl BlobHashes {
     /// Encodes the commitments and commits to each blob, which takes about 50 ms a blob and core.
     ///
     /// # Errors
-    /// No commitments, or more than fit into a transaction.
+    /// More commitments than fit into a transaction.
     pub async fn of(commitments: &[Commitment]) -> Result<Self, AggregatorError> {
         let hashes = encode(commitments)?.into_iter().map(|blob| async move {
             let hashed = spawn_blocking(move || versioned_hash(&blob)).await;
@@ -42,7 +42,7 @@ impl BlobHashes {
 /// The blobs as a transaction carries them, with cell proofs, which take about 0.3 s a blob and core.
 ///
 /// # Errors
-/// No commitments, or more than fit into a transaction.
+/// More commitments than fit into a transaction.
 pub(crate) async fn sidecar(
     commitments: &[Commitment],
 ) -> Result<(Sidecar, BlobHashes), AggregatorError> {
@@ -57,6 +57,8 @@ fn encode(commitments: &[Commitment]) -> Result<Vec<Bytes>, AggregatorError> {
 
 #[cfg(test)]
 mod tests {
+    use collimate_core::MAX_PROOFS_PER_RUN;
+
     use super::*;
 
     #[tokio::test]
@@ -65,6 +67,7 @@ mod tests {
         let hashes = BlobHashes::of(&commitments).await.unwrap();
         assert_eq!(hashes.versioned_hashes.len(), 2);
         assert_eq!(sidecar(&commitments).await.unwrap().1, hashes);
-        assert!(BlobHashes::of(&[]).await.is_err());
+        let too_many = vec![Commitment([7; 32]); MAX_PROOFS_PER_RUN + 1];
+        assert!(BlobHashes::of(&too_many).await.is_err());
     }
 }

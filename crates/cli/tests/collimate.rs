@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../../sdk/tests/network/mod.rs"]
+#[path = "../../sdk/tests/suite/network/mod.rs"]
 mod network;
 
 use std::{

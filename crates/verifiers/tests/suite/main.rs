@@ -1,0 +1,16 @@
+//! This crate's tests from outside. One binary: linking is what takes the time.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
+
+mod claims;
+mod compressed;
+mod fixtures;
+mod mutations;
+mod onchain;
+mod pool;

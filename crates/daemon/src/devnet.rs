@@ -17,23 +17,18 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use alloy::{primitives::U256, transports::http::reqwest::Url};
 use anyhow::{Context, Result, bail};
-use collimate_aggregator::{
-    Activity, Aggregator, Driver, Pauses, PlanSettings, Proving, QuorumOptions, QuorumSeal,
-    ServiceContract, Trigger, Troubles,
-};
-use collimate_attestation::{CollectorConfig, SigningContext};
+use collimate_aggregator::{Activity, Aggregator, Pauses, PlanSettings, Trigger, Troubles};
 use collimate_chain::{
     anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
     provider::{Timeouts, connect},
-    tx::{RevertDecoder, TxConfig, TxManager},
+    tx::TxConfig,
 };
-use collimate_contracts::{Deployment, decode_revert};
+use collimate_contracts::Deployment;
 use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
 use collimate_objects::Objects;
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
@@ -42,7 +37,12 @@ use collimate_verifiers::VerifierPool;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{deployment, operators, prover_process::ProverProcess};
+use crate::{
+    deployment,
+    driver::{Parts, driver, signing_context},
+    operators,
+    prover_process::ProverProcess,
+};
 
 /// Settings of a devnet.
 #[derive(Debug, Clone, clap::Args)]
@@ -187,8 +187,7 @@ impl Devnet {
         });
         let prover = prover.transpose()?;
 
-        let context =
-            SigningContext { chain_id: deployment.chain_id, verifier: deployment.sp1_verifier };
+        let context = signing_context(&deployment);
         let mut endpoints = BTreeMap::new();
         let mut operators = vec![];
         for number in 0..OPERATORS {
@@ -215,58 +214,28 @@ impl Devnet {
         operators::begin_epoch(&deployment, &rpc_url).await?;
         say(&format!("{OPERATORS} operators registered, {} of them run here", operators.len()));
 
-        let provider = connect(&rpc_url, Timeouts::default())?;
-        let registry = deployment.registry.context("the devnet's deployment has a registry")?;
         let verifiers = VerifierPool::for_this_machine()?;
-        let activity = watch::Sender::new(Activity::Idle);
-        let watching = activity.subscribe();
-        let tx_config = TxConfig {
-            max_cost: U256::from(MAX_COST),
-            ..TxConfig::development_chain(deployment.chain_id)
-        };
-        let confirmations = tx_config.confirmations;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
         let prover_client = ProverClient::new(prover_settings, objects.clone());
-        let driver = Driver {
+        let driver = driver(Parts {
+            provider: connect(&rpc_url, Timeouts::default())?,
+            deployment: deployment.clone(),
             store: store.clone(),
-            service: ServiceContract::check(
-                provider.clone(),
-                deployment.service,
-                programs.chunk_aggregator.program_id,
-            )
-            .await?,
-            deployment: collimate_store::Deployment {
-                chain_id: deployment.chain_id,
-                contract: deployment.service.into_array(),
+            objects: objects.clone(),
+            verifiers: verifiers.clone(),
+            prover: prover_client.clone(),
+            signer: development_signer(AGGREGATOR_ACCOUNT)?,
+            transactions: TxConfig {
+                max_cost: U256::from(MAX_COST),
+                ..TxConfig::development_chain(deployment.chain_id)
             },
-            proving: Proving {
-                prover: Arc::new(prover_client.clone()),
-                objects: objects.clone(),
-                verifiers: verifiers.clone(),
-                parallel: NonZeroUsize::MIN,
-            },
-            sealer: Arc::new(QuorumSeal::new(
-                provider.clone(),
-                QuorumOptions {
-                    registry,
-                    context,
-                    endpoints,
-                    collector: CollectorConfig::default(),
-                },
-            )),
-            transactions: TxManager::new(
-                provider,
-                development_signer(AGGREGATOR_ACCOUNT)?,
-                Arc::new(store.transactions()),
-                tx_config,
-                RevertDecoder::new(decode_revert),
-            ),
-            programs,
+            operators: endpoints,
             plan: options.plan(),
-            confirmations,
+            parallel: NonZeroUsize::MIN,
             poll: Duration::from_millis(500),
-            activity,
-        };
+        })
+        .await?;
+        let watching = driver.activity.subscribe();
         let aggregator = Aggregator::new(driver, trigger, Pauses::default());
         let troubles = aggregator.troubles();
         let aggregator = tokio::spawn(aggregator.run(services.child_token()));

@@ -28,6 +28,7 @@
 //!
 //! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
 
+mod audit;
 mod credits;
 mod cursors;
 mod embedded;
@@ -43,6 +44,7 @@ mod status;
 mod store;
 mod transactions;
 
+pub use audit::{CreditedPurchase, Violation};
 pub use credits::{Account, Authorisation};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;

@@ -204,17 +204,15 @@ impl Store {
                 .fetch_all(pool)
                 .await?
             }
-            (Some(account), Some(status)) => {
-                select_submissions!(
-                    "WHERE p.account_id = $1 AND p.status = $2 AND p.id > $3 ORDER BY p.id LIMIT $4",
-                    account,
-                    status.as_str(),
-                    after,
-                    limit
-                )
-                .fetch_all(pool)
-                .await?
-            }
+            (Some(account), Some(status)) => select_submissions!(
+                "WHERE p.account_id = $1 AND p.status = $2 AND p.id > $3 ORDER BY p.id LIMIT $4",
+                account,
+                status.as_str(),
+                after,
+                limit
+            )
+            .fetch_all(pool)
+            .await?,
         }))
     }
 

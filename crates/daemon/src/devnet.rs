@@ -5,6 +5,7 @@
 //!             ├─ PostgreSQL        state/postgres     (unless DATABASE_URL is given)
 //!             ├─ collimate-prover  state/prover
 //!             ├─ four operators    state/operators    (in this process, each with its own port)
+//!             ├─ payments poller, gateway
 //!             └─ aggregator        state/objects
 //! ```
 //!
@@ -15,7 +16,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,15 +26,19 @@ use anyhow::{Context, Result, bail};
 use collimate_aggregator::{Activity, Aggregator, Pauses, PlanSettings, Trigger, Troubles};
 use collimate_chain::{
     anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
+    follower::FollowConfig,
     provider::{Timeouts, connect},
     tx::TxConfig,
 };
 use collimate_contracts::Deployment;
 use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
+use collimate_gateway::{Gateway, GatewayConfig, GatewayDeployment, GatewayParts};
 use collimate_objects::Objects;
+use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_verifiers::VerifierPool;
+use prometheus::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +58,9 @@ pub(crate) struct DevnetOptions {
     /// Port of the Ethereum node; 0 takes any free one
     #[arg(long, default_value_t = 8545, env = "COLLIMATE_CHAIN_PORT")]
     pub chain_port: u16,
+    /// Port of the gateway; 0 takes any free one
+    #[arg(long, default_value_t = 8547, env = "COLLIMATE_GATEWAY_PORT")]
+    pub gateway_port: u16,
     /// The proving process; searched beside this program and in prover/target
     #[arg(long, env = "COLLIMATE_PROVER")]
     pub prover: Option<PathBuf>,
@@ -108,6 +116,10 @@ pub(crate) const OPERATORS: u32 = 4;
 const BLOCK_SECONDS: u64 = 1;
 /// Account of anvil's that sends the aggregator's transactions; 1 to 4 are the operators'.
 const AGGREGATOR_ACCOUNT: usize = 0;
+/// Account of anvil's that signs the gateway's receipts.
+const RECEIPT_ACCOUNT: usize = 8;
+/// Blocks that make a payment or a transaction final on a devnet, counting its own.
+const CONFIRMATIONS: NonZeroU64 = NonZeroU64::MIN.saturating_add(1);
 /// The cost that the aggregator may spend on one transaction on a devnet, in wei: one ether.
 const MAX_COST: u128 = 1_000_000_000_000_000_000;
 
@@ -119,11 +131,14 @@ pub(crate) struct Devnet {
     pub verifiers: VerifierPool,
     pub deployment: Deployment,
     pub rpc_url: String,
+    pub gateway_url: String,
     pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
     pub troubles: watch::Receiver<Troubles>,
     services: CancellationToken,
     aggregator: JoinHandle<()>,
+    gateway: JoinHandle<()>,
+    payments: JoinHandle<()>,
     operators: Vec<JoinHandle<()>>,
     prover: Option<JoinHandle<()>>,
     postgres: Option<EmbeddedPostgres>,
@@ -217,8 +232,9 @@ impl Devnet {
         let verifiers = VerifierPool::for_this_machine()?;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
         let prover_client = ProverClient::new(prover_settings, objects.clone());
+        let provider = connect(&rpc_url, Timeouts::default())?;
         let driver = driver(Parts {
-            provider: connect(&rpc_url, Timeouts::default())?,
+            provider: provider.clone(),
             deployment: deployment.clone(),
             store: store.clone(),
             objects: objects.clone(),
@@ -236,6 +252,53 @@ impl Devnet {
         })
         .await?;
         let watching = driver.activity.subscribe();
+        let payment_service =
+            deployment.payments.context("the devnet's deployment has a payment service")?;
+        let payments = Poller::new(
+            provider.clone(),
+            store.clone(),
+            PollerConfig {
+                contract: payment_service,
+                start_block: deployment.block,
+                confirmations: CONFIRMATIONS,
+                poll_interval: Duration::from_millis(200),
+                follow: FollowConfig::default(),
+            },
+        );
+        let (payments, stop) = (payments.await?, services.child_token());
+        let payments = tokio::spawn(async move {
+            if let Err(error) = payments.run(stop).await {
+                tracing::error!(%error, "the payments poller stopped");
+            }
+        });
+        let gateway = GatewayConfig {
+            listen: (Ipv4Addr::LOCALHOST, options.gateway_port).into(),
+            // One user with many proofs, on a machine of its own.
+            client_rate: None,
+            account_rate: None,
+            ..GatewayConfig::default()
+        };
+        let parts = GatewayParts {
+            store: store.clone(),
+            objects: objects.clone(),
+            verifiers: verifiers.clone(),
+            provider,
+            receipt_signer: development_signer(RECEIPT_ACCOUNT)?,
+            deployment: GatewayDeployment {
+                chain_id: deployment.chain_id,
+                payment_service,
+                aggregation_service: deployment.service,
+            },
+            registry: Registry::new(),
+        };
+        let (gateway, stop) = (Gateway::bind(gateway, parts).await?, services.child_token());
+        let gateway_url = format!("http://{}", gateway.local_addr());
+        say(&format!("gateway at {gateway_url}, its interface at {gateway_url}/docs"));
+        let gateway = tokio::spawn(async move {
+            if let Err(error) = gateway.run(stop).await {
+                tracing::error!(%error, "the gateway stopped");
+            }
+        });
         let aggregator = Aggregator::new(driver, trigger, Pauses::default());
         let troubles = aggregator.troubles();
         let aggregator = tokio::spawn(aggregator.run(services.child_token()));
@@ -245,11 +308,14 @@ impl Devnet {
             verifiers,
             deployment,
             rpc_url,
+            gateway_url,
             prover_client,
             activity: watching,
             troubles,
             services,
             aggregator,
+            gateway,
+            payments,
             operators,
             prover,
             postgres,
@@ -261,6 +327,8 @@ impl Devnet {
     /// Stops everything in reverse order: intake first, the chain and the database last.
     pub(crate) async fn stop(self) -> Result<()> {
         self.services.cancel();
+        self.gateway.await?;
+        self.payments.await?;
         self.aggregator.await?;
         for operator in self.operators {
             operator.await?;

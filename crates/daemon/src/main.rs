@@ -128,6 +128,7 @@ struct DevnetCommand {
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     rpc_url: &'a str,
+    gateway_url: &'a str,
     deployment: &'a Deployment,
 }
 
@@ -201,7 +202,11 @@ async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<(
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
     let file = options.devnet.state.join("deployment.json");
     if options.json {
-        let ready = Ready { rpc_url: &devnet.rpc_url, deployment: &devnet.deployment };
+        let ready = Ready {
+            rpc_url: &devnet.rpc_url,
+            gateway_url: &devnet.gateway_url,
+            deployment: &devnet.deployment,
+        };
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
     }
     eprintln!("ready: `collimate --deployment {}` talks to it; Ctrl-C stops it", file.display());

@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroU64, num::NonZeroUsize, time::Duration};
 
-use alloy::providers::{DynProvider, Provider};
+use alloy::{
+    primitives::Address,
+    providers::{DynProvider, Provider},
+};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use collimate_aggregator::{Aggregator, Pauses};
@@ -16,11 +19,13 @@ use collimate_chain::{
     tx::TxConfig,
 };
 use collimate_contracts::Deployment;
+use collimate_gateway::{Gateway, GatewayDeployment, GatewayParts};
 use collimate_objects::Objects;
 use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_verifiers::VerifierPool;
+use prometheus::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +37,8 @@ use crate::{
 /// One of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
+    /// Takes proofs over HTTP and answers questions about them
+    Gateway,
     /// Turns payments on chain into credits
     Payments,
     /// Turns queued proofs into runs on chain
@@ -47,6 +54,8 @@ pub(crate) struct Shared {
     pub deployment: Deployment,
     pub store: Store,
     pub objects: Objects,
+    /// What `/metrics` shows.
+    pub metrics: Registry,
     postgres: Option<EmbeddedPostgres>,
 }
 
@@ -56,7 +65,7 @@ impl Shared {
         let (provider, deployment) = chain(config).await?;
         let (store, postgres) = database(config).await?;
         let objects = Objects::open(&config.objects)?;
-        Ok(Self { provider, deployment, store, objects, postgres })
+        Ok(Self { provider, deployment, store, objects, metrics: Registry::new(), postgres })
     }
 
     pub(crate) async fn close(self) -> Result<()> {
@@ -100,6 +109,7 @@ async fn database(config: &Config) -> Result<(Store, Option<EmbeddedPostgres>)> 
 /// The services that a configuration has what they need for.
 fn configured(config: &Config) -> Vec<Service> {
     let optional = [
+        (Service::Gateway, config.gateway.is_some()),
         (Service::Aggregator, config.aggregator.is_some()),
         (Service::Operator, config.operator.is_some()),
     ];
@@ -144,6 +154,10 @@ async fn start(
     for service in services {
         let stop = stop.clone();
         match service {
+            Service::Gateway => {
+                let gateway = gateway(config, shared).await?;
+                running.spawn(async move { Ok(gateway.run(stop).await?) });
+            }
             Service::Payments => {
                 let poller = poller(config, shared).await?;
                 running.spawn(async move { Ok(poller.run(stop).await?) });
@@ -164,6 +178,32 @@ async fn start(
         tracing::info!(?service, "started");
     }
     Ok(())
+}
+
+/// The payment service, where accounts have their credits.
+fn payment_service(deployment: &Deployment) -> Result<Address> {
+    deployment.payments.context(
+        "[DMN-065] the deployment has no payment service: deploy one, or leave gateway and payments out",
+    )
+}
+
+async fn gateway(config: &Config, shared: &Shared) -> Result<Gateway> {
+    let settings =
+        config.gateway.as_ref().context("[DMN-066] the configuration has no [gateway] section")?;
+    let parts = GatewayParts {
+        store: shared.store.clone(),
+        objects: shared.objects.clone(),
+        verifiers: VerifierPool::for_this_machine()?,
+        provider: shared.provider.clone(),
+        receipt_signer: Signer::load(&settings.key)?,
+        deployment: GatewayDeployment {
+            chain_id: shared.deployment.chain_id,
+            payment_service: payment_service(&shared.deployment)?,
+            aggregation_service: shared.deployment.service,
+        },
+        registry: shared.metrics.clone(),
+    };
+    Ok(Gateway::bind(settings.config(), parts).await?)
 }
 
 async fn poller(config: &Config, shared: &Shared) -> Result<Poller> {

@@ -202,7 +202,8 @@ async fn a_database_killed_mid_request_loses_and_doubles_nothing() {
                     let (status, text) = (response.status(), response.text().await.unwrap());
                     match status.as_u16() {
                         200 => {
-                            return serde_json::from_str::<collimate_api::Submitted>(&text).unwrap();
+                            return serde_json::from_str::<collimate_api::Submitted>(&text)
+                                .unwrap();
                         }
                         503 => sleep(Duration::from_millis(100)).await,
                         _ => panic!("{status} {text}"),

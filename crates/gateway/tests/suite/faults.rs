@@ -202,7 +202,8 @@ async fn a_database_killed_mid_request_loses_and_doubles_nothing() {
                     let (status, text) = (response.status(), response.text().await.unwrap());
                     match status.as_u16() {
                         200 => {
-                            return serde_json::from_str::<collimate_api::Submitted>(&text).unwrap();
+                            return serde_json::from_str::<collimate_api::Submitted>(&text)
+                                .unwrap();
                         }
                         503 => sleep(Duration::from_millis(100)).await,
                         _ => panic!("{status} {text}"),
@@ -259,12 +260,16 @@ async fn a_stop_finishes_what_is_in_work_and_frees_the_port() {
     let port = world.gateway.port();
     let (http, url, form) = (world.http.clone(), world.url(paths::PROOFS), request.form());
     let in_work = tokio::spawn(async move { http.post(url).multipart(form).send().await });
-    let started = async {
-        while world.objects_folder().read_dir().unwrap().count() == 0 && !in_work.is_finished() {
-            sleep(Duration::from_millis(2)).await;
+    let arrived = async {
+        loop {
+            let metrics = world.http.get(world.url(paths::METRICS)).send().await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            if metrics.contains("collimate_gateway_connections 2") || in_work.is_finished() {
+                return;
+            }
         }
     };
-    let _ = timeout(Duration::from_millis(60), started).await;
+    timeout(PATIENCE, arrived).await.expect("the upload arrives");
     timeout(PATIENCE, world.gateway.stop()).await.expect("stops");
     assert_eq!(in_work.await.unwrap().unwrap().status(), 200);
     TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");

@@ -169,7 +169,7 @@ impl Shared {
             return Ok(tree);
         }
         let commitments = self.database(self.store.commitments_of_run(run_id)).await?;
-        // 24 ms for a full run: off the threads that serve.
+        // Some tens of milliseconds for a full run: off the threads that serve.
         let built = tokio::task::spawn_blocking(move || {
             MerkleTree::new(commitments.into_iter().map(|c| Commitment(c).leaf()).collect())
         });

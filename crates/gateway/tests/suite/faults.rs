@@ -260,12 +260,16 @@ async fn a_stop_finishes_what_is_in_work_and_frees_the_port() {
     let port = world.gateway.port();
     let (http, url, form) = (world.http.clone(), world.url(paths::PROOFS), request.form());
     let in_work = tokio::spawn(async move { http.post(url).multipart(form).send().await });
-    let started = async {
-        while world.objects_folder().read_dir().unwrap().count() == 0 && !in_work.is_finished() {
-            sleep(Duration::from_millis(2)).await;
+    let arrived = async {
+        loop {
+            let metrics = world.http.get(world.url(paths::METRICS)).send().await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            if metrics.contains("collimate_gateway_connections 2") || in_work.is_finished() {
+                return;
+            }
         }
     };
-    let _ = timeout(Duration::from_millis(60), started).await;
+    timeout(PATIENCE, arrived).await.expect("the upload arrives");
     timeout(PATIENCE, world.gateway.stop()).await.expect("stops");
     assert_eq!(in_work.await.unwrap().unwrap().status(), 200);
     TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");

@@ -47,9 +47,9 @@ async fn pages_follow_each_other_by_account_and_status() {
         listed(format!("{alices}&status=queued&limit=1")).await,
         (vec![ids[0]], Some(ids[0]))
     );
-    assert_eq!(listed(format!("{alices}&status=final")).await.0, []);
+    assert!(listed(format!("{alices}&status=final")).await.0.is_empty());
     assert_eq!(listed("?status=queued".into()).await.0, ids);
-    assert_eq!(listed(format!("?address={PAYMENTS}")).await.0, []);
+    assert!(listed(format!("?address={PAYMENTS}")).await.0.is_empty());
 
     let page: ReceiptsPage =
         world.get(&format!("{}?address={}&limit=1", paths::RECEIPTS, alice.address())).await;

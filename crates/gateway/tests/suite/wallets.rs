@@ -17,7 +17,7 @@ use crate::support::{
 
 /// A wallet that takes any signature over the hash in its slot 0, and reverts for any other hash:
 /// `calldataload(4) == sload(0) ? return 0x1626ba7e : revert`.
-const WALLET: [u8; 32] = hex!("60043560005414600f5760006000fd5b631626ba7e60e01b60005260206000f300");
+const WALLET: [u8; 32] = hex!("60043560005414600f5760006000fd5b631626ba7e60e01b60005260206000f3");
 
 async fn world_with_node() -> (World, Anvil) {
     let anvil = Anvil::start(AnvilOptions::default()).await.unwrap();

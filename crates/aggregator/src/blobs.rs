@@ -6,6 +6,7 @@ use collimate_chain::{
     kzg::{Sidecar, versioned_hash},
 };
 use collimate_core::{Commitment, Hash, blob, statement};
+use collimate_objects::Objects;
 use futures::future::try_join_all;
 use tokio::task::spawn_blocking;
 
@@ -51,6 +52,22 @@ pub(crate) async fn sidecar(
     Ok((sidecar, BlobHashes::new(hashes)))
 }
 
+/// Keeps the blobs in the object store, as the outputs that their versioned hashes name: beacon nodes drop them after 18 days
+/// (`MIN_EPOCHS_FOR_BLOB_SIDECARS_REQUESTS` of EIP-4844).
+///
+/// # Errors
+/// More commitments than fit into a transaction, or the store's.
+pub(crate) async fn archive(
+    objects: &Objects,
+    commitments: &[Commitment],
+    hashes: &BlobHashes,
+) -> Result<(), AggregatorError> {
+    for (blob, hash) in encode(commitments)?.into_iter().zip(&hashes.versioned_hashes) {
+        objects.put_output(hash, blob).await?;
+    }
+    Ok(())
+}
+
 fn encode(commitments: &[Commitment]) -> Result<Vec<Bytes>, AggregatorError> {
     Ok(blob::encode(commitments)?.into_iter().map(Bytes::from).collect())
 }
@@ -60,6 +77,22 @@ mod tests {
     use collimate_core::MAX_PROOFS_PER_RUN;
 
     use super::*;
+
+    #[tokio::test]
+    async fn archived_blobs_are_found_by_their_hashes_and_give_the_commitments_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Objects::folder(folder.path()).unwrap();
+        let commitments: Vec<_> = (0..5_000_u32).map(|n| Commitment([n as u8; 32])).collect();
+        let hashes = BlobHashes::of(&commitments).await.unwrap();
+        archive(&objects, &commitments, &hashes).await.unwrap();
+        let mut blobs = vec![];
+        for hash in &hashes.versioned_hashes {
+            blobs.push(
+                objects.get_output(hash, blob::BYTES_PER_BLOB as u64).await.unwrap().unwrap(),
+            );
+        }
+        assert_eq!(blob::decode(&blobs, commitments.len()).unwrap(), commitments);
+    }
 
     #[tokio::test]
     async fn the_proof_is_bound_to_the_blobs_that_the_transaction_carries() {

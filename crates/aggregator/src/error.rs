@@ -4,7 +4,7 @@ use collimate_attestation::AttestationError;
 use collimate_chain::ChainError;
 use collimate_contracts::ContractsError;
 use collimate_objects::ObjectsError;
-use collimate_prover_client::ProverClientError;
+use collimate_prover_client::{JobId, ProverClientError};
 use collimate_store::StoreError;
 use collimate_verifiers::VerifyError;
 
@@ -87,6 +87,26 @@ pub enum AggregatorError {
     /// A programming error or damaged data; the text says what disagrees.
     #[error("[AGG-007] {0}")]
     Inconsistent(String),
+    /// A job fails whole, and its members do not.
+    #[error(
+        "[AGG-011] job {job} can be proven in parts but not whole, so its proofs go into smaller runs: {reason}"
+    )]
+    NotTogether {
+        /// The job.
+        job: JobId,
+        /// The proving process's reason.
+        reason: String,
+    },
+    /// Every member of a job fails alone: that is not their fault.
+    #[error(
+        "[AGG-012] the prover fails on every proof of job {job}, also on each alone, so it is most likely broken: look at its log; the last reason: {reason}"
+    )]
+    ProverBroken {
+        /// The job.
+        job: JobId,
+        /// The proving process's reason.
+        reason: String,
+    },
 }
 
 impl AggregatorError {
@@ -109,6 +129,8 @@ impl AggregatorError {
             Self::LockLost => "AGG-005",
             Self::UnknownMember { .. } => "AGG-006",
             Self::Inconsistent(_) => "AGG-007",
+            Self::NotTogether { .. } => "AGG-011",
+            Self::ProverBroken { .. } => "AGG-012",
         }
     }
 

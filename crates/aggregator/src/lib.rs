@@ -7,12 +7,15 @@
 //! | [`BlobHashes`] | commitments to blobs, and what names them |
 //! | [`Seal`] | what makes the contract accept the proof: [`QuorumSeal`] asks the operators |
 //! | [`Driver`] | takes one step of a run; each ends with one guarded change in the database |
-//! | [`Aggregator`] | the service: the lock, when runs open, backoff, reorgs |
+//! | [`Trigger`] | when a run opens: count, age, bytes, a request, or a price that the budget allows |
+//! | [`Aggregator`] | the service: the lock, opening runs, chunks proven ahead, trouble, reorgs |
 //!
 //! Failure modes: a process that dies leaves a run that the next one takes up; a proof that cannot be
 //! aggregated is quarantined with its reason; a node, database, prover or quorum that is away costs
-//! time. A root that somebody else registered counts as done.
+//! time. A run with trouble is put aside while the next ones go on, and tried again later and later; one that can be proven
+//! in parts but not whole is given up for smaller ones. A root that somebody else registered counts as done.
 
+mod ahead;
 mod blobs;
 mod error;
 mod job_log;
@@ -20,9 +23,11 @@ mod plan;
 mod prove;
 mod quorum;
 mod run;
+mod schedule;
 mod seal;
 mod service;
 mod service_contract;
+mod trigger;
 
 pub use blobs::BlobHashes;
 pub use error::AggregatorError;
@@ -31,6 +36,10 @@ pub use plan::{Member, Plan, PlanSettings};
 pub use prove::{BadMember, Prove, Proven, Proving};
 pub use quorum::{QuorumOptions, QuorumSeal};
 pub use run::{Activity, Driver};
+pub use schedule::Backoff;
 pub use seal::{Seal, SealRequest};
-pub use service::{Aggregator, Pauses, Trigger, Trouble};
+pub use service::{Aggregator, Pauses, Trouble, Troubles};
 pub use service_contract::ServiceContract;
+pub use trigger::{FeeRule, FeeVerdict, GasPrices, OpenReason, Trigger};
+
+use crate::ahead::Ahead;

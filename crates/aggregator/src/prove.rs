@@ -77,6 +77,9 @@ impl std::fmt::Debug for Proving {
     }
 }
 
+/// The code of a member that only the engine refuses.
+const ENGINE: &str = "AGG-010";
+
 /// The pause before asking a full verifier pool again.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -144,13 +147,22 @@ impl Proving {
                 log.done(id, started.elapsed()).await?;
                 Ok(Proven::Proof { job: id, key })
             }
-            Err(error @ ProverClientError::Failed { .. }) => {
+            Err(error) => {
+                let Some(reason) = error.fault_of_job() else { return Err(error.into()) };
                 log.failed(id, &error).await?;
                 tracing::warn!(%error, "job failed, looking for the proof that causes it");
                 let bad = self.find_bad(plan, members, on_status).await?;
-                if bad.is_empty() { Err(error.into()) } else { Ok(Proven::Bad(bad)) }
+                let reason = reason.to_owned();
+                match bad.len() {
+                    0 if members.is_empty() => Err(error.into()),
+                    0 => Err(AggregatorError::NotTogether { job: id, reason }),
+                    // Natively they are good, or it would be another code: rather the prover than all of them.
+                    n if n > 1 && n == members.len() && bad.iter().all(|b| b.code == ENGINE) => {
+                        Err(AggregatorError::ProverBroken { job: id, reason })
+                    }
+                    _ => Ok(Proven::Bad(bad)),
+                }
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -190,17 +202,17 @@ impl Proving {
                 if half.is_empty() {
                     continue;
                 }
-                match self.prover.prove(&plan.chunk_job(half)?, on_status).await {
-                    Ok(_) => {}
-                    Err(ProverClientError::Failed { reason, .. }) => match half {
-                        [member] => bad.push(BadMember {
-                            object: member.object,
-                            code: "AGG-010",
-                            reason: format!("[AGG-010] cannot be aggregated: {reason}"),
-                        }),
-                        _ => self.bisect(plan, half, on_status, bad).await?,
-                    },
-                    Err(error) => return Err(error.into()),
+                let Err(error) = self.prover.prove(&plan.chunk_job(half)?, on_status).await else {
+                    continue;
+                };
+                match (error.fault_of_job(), half) {
+                    (None, _) => return Err(error.into()),
+                    (Some(reason), [member]) => bad.push(BadMember {
+                        object: member.object,
+                        code: ENGINE,
+                        reason: format!("[{ENGINE}] cannot be aggregated: {reason}"),
+                    }),
+                    (Some(_), _) => self.bisect(plan, half, on_status, bad).await?,
                 }
             }
             Ok(())

@@ -19,12 +19,13 @@ use collimate_objects::Key;
 use collimate_prover_client::{
     AggregationPrograms, JobId, JobStatus, MAX_PROOF_BYTES, finished_output,
 };
-use collimate_store::{Proof, ProofId, Run, RunStatus, Statement, Store};
+use collimate_store::{Proof, ProofId, ProofsOfFailedRun, Run, RunId, RunStatus, Statement, Store};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     AggregatorError, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving, Seal,
-    SealRequest, ServiceContract, blobs::sidecar,
+    SealRequest, ServiceContract,
+    blobs::{archive, sidecar},
 };
 
 /// What the driver reports while it works, for whoever watches.
@@ -32,6 +33,11 @@ use crate::{
 pub enum Activity {
     /// Nothing to do.
     Idle,
+    /// A chunk is being proven before its run opens.
+    Ahead {
+        /// What the proving process says.
+        job: JobStatus,
+    },
     /// A job of the run is being proven.
     Proving {
         /// The run.
@@ -114,6 +120,7 @@ impl Driver {
         match self.proving.run(&plan, &log, &report).await? {
             Proven::Proof { job, .. } => {
                 tracing::info!(run = run.id, seconds = started.elapsed().as_secs(), "proven");
+                archive(&self.proving.objects, &commitments, &blobs).await?;
                 let statement = plan.statement();
                 let settled = Statement {
                     root: statement.root,
@@ -248,6 +255,20 @@ impl Driver {
         Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(sidecar))
     }
 
+    /// Gives a run up that cannot be proven whole: its proofs go back to the queue, for smaller runs.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn give_up(
+        &self,
+        run: RunId,
+        error: &AggregatorError,
+    ) -> Result<(), AggregatorError> {
+        let (code, reason) = (error.code(), error.to_string());
+        self.store.fail_run(run, code, &reason, ProofsOfFailedRun::Requeue).await?;
+        Ok(())
+    }
+
     /// Looks whether runs that were final in the newest blocks still are, and takes those back that a
     /// reorg removed.
     ///
@@ -283,7 +304,7 @@ fn statement_of(run: &Run) -> Result<&Statement, AggregatorError> {
         .ok_or_else(|| AggregatorError::Inconsistent(format!("run {} has no statement", run.id)))
 }
 
-fn member(proof: &Proof) -> Member {
+pub(crate) fn member(proof: &Proof) -> Member {
     Member {
         object: Key(proof.proof_hash),
         program_id: ProgramId(proof.program_id),

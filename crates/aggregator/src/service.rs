@@ -1,24 +1,18 @@
 //! The aggregator as a service: one at a time for a deployment, and always back to work.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use collimate_store::AggregatorLock;
+use collimate_store::{AggregatorLock, Run, RunId, RunStatus, age_of};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Activity, AggregatorError, Driver};
-
-/// When a run is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trigger {
-    /// As soon as this many proofs wait. Also the most that a run takes.
-    pub count: u32,
-    /// As soon as one has waited for this long.
-    pub age: Duration,
-}
+use crate::{
+    Activity, AggregatorError, Ahead, Backoff, Driver, FeeVerdict, OpenReason, Trigger,
+    schedule::Schedule,
+};
 
 /// How the service waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +21,8 @@ pub struct Pauses {
     pub idle: Duration,
     /// Between two tries to get the lock.
     pub lock: Duration,
-    /// After the first error of a run; doubles up to `longest_backoff`.
-    pub first_backoff: Duration,
-    /// The longest pause after an error.
-    pub longest_backoff: Duration,
+    /// How long a run with trouble is put aside.
+    pub backoff: Backoff,
     /// Between two looks whether final runs still are.
     pub reorg_check: Duration,
 }
@@ -40,8 +32,7 @@ impl Default for Pauses {
         Self {
             idle: Duration::from_millis(500),
             lock: Duration::from_secs(2),
-            first_backoff: Duration::from_secs(1),
-            longest_backoff: Duration::from_secs(60),
+            backoff: Backoff::default(),
             reorg_check: Duration::from_secs(15),
         }
     }
@@ -49,8 +40,10 @@ impl Default for Pauses {
 
 /// How many of the newest blocks are watched for reorgs: two epochs, after which Ethereum finalises.
 const REORG_DEPTH: u64 = 64;
+/// Runs that are worked on side by side, because some of them are put aside. More would pile up behind the same trouble.
+const MAX_LIVE_RUNS: u32 = 4;
 
-/// An error that keeps a run from going on, for whoever watches.
+/// An error that keeps a run, or all of them, from going on, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// The stable code.
@@ -63,26 +56,47 @@ pub struct Trouble {
     pub times: u32,
 }
 
+/// Everything that is wrong now, by run; `None` is what concerns no run.
+pub type Troubles = BTreeMap<Option<RunId>, Trouble>;
+
 /// The aggregator.
 #[derive(Debug)]
 pub struct Aggregator {
     driver: Driver,
     trigger: Trigger,
     pauses: Pauses,
-    trouble: watch::Sender<Option<Trouble>>,
+    troubles: watch::Sender<Troubles>,
+}
+
+/// What the service remembers between two turns; none of it has to survive.
+#[derive(Debug)]
+struct Memory {
+    schedule: Schedule,
+    /// The most proofs that the next run takes: halved by a run that cannot be proven whole, doubled by one that is.
+    limit: u32,
+    ahead: Ahead,
+    reorgs_checked: Instant,
+    fees_checked: Option<Instant>,
+    failures: u32,
+}
+
+/// How a turn ended.
+enum Turn {
+    Worked,
+    Idle,
 }
 
 impl Aggregator {
     /// A service around a driver. Starts nothing.
     #[must_use]
     pub fn new(driver: Driver, trigger: Trigger, pauses: Pauses) -> Self {
-        Self { driver, trigger, pauses, trouble: watch::Sender::new(None) }
+        Self { driver, trigger, pauses, troubles: watch::Sender::default() }
     }
 
-    /// What keeps the current run from going on, if anything.
+    /// What keeps runs from going on.
     #[must_use]
-    pub fn trouble(&self) -> watch::Receiver<Option<Trouble>> {
-        self.trouble.subscribe()
+    pub fn troubles(&self) -> watch::Receiver<Troubles> {
+        self.troubles.subscribe()
     }
 
     /// Works until told to stop. A run in hand is left as the database has it, and taken up again by
@@ -94,7 +108,7 @@ impl Aggregator {
         while let Some(lock) = self.acquire(&shutdown).await {
             tokio::select! {
                 () = self.work() => {}
-                () = lock.lost() => self.report(&AggregatorError::LockLost, 1),
+                () = lock.lost() => self.report(None, &AggregatorError::LockLost, 1),
                 () = shutdown.cancelled() => {
                     self.driver.transactions.stop().await;
                     lock.release().await;
@@ -108,23 +122,16 @@ impl Aggregator {
     async fn acquire(&self, shutdown: &CancellationToken) -> Option<AggregatorLock> {
         let mut waits = 0_u32;
         loop {
-            match self.driver.store.try_lock_aggregator(&self.driver.deployment).await {
+            let error = match self.driver.store.try_lock_aggregator(&self.driver.deployment).await {
                 Ok(Some(lock)) => {
-                    self.trouble.send_replace(None);
+                    self.troubles.send_replace(Troubles::new());
                     return Some(lock);
                 }
-                Ok(None) => {
-                    if waits == 0 {
-                        tracing::warn!("{}", AggregatorError::Locked);
-                    }
-                    waits = waits.saturating_add(1);
-                    self.report(&AggregatorError::Locked, waits);
-                }
-                Err(error) => {
-                    waits = waits.saturating_add(1);
-                    self.report(&error.into(), waits);
-                }
-            }
+                Ok(None) => AggregatorError::Locked,
+                Err(error) => error.into(),
+            };
+            waits = waits.saturating_add(1);
+            self.report(None, &error, waits);
             tokio::select! {
                 () = sleep(self.pauses.lock) => {}
                 () = shutdown.cancelled() => return None,
@@ -133,66 +140,126 @@ impl Aggregator {
     }
 
     async fn work(&self) {
-        let mut failures = 0_u32;
-        let mut checked = Instant::now();
+        let mut memory = Memory {
+            schedule: Schedule::default(),
+            limit: self.trigger.count,
+            ahead: Ahead::default(),
+            reorgs_checked: Instant::now(),
+            fees_checked: None,
+            failures: 0,
+        };
         loop {
-            let outcome = async {
-                if checked.elapsed() >= self.pauses.reorg_check {
-                    self.driver.check_final_runs(REORG_DEPTH).await?;
-                    checked = Instant::now();
-                }
-                self.advance().await
-            };
-            match outcome.await {
-                Ok(worked) => {
-                    failures = 0;
-                    self.trouble.send_if_modified(|trouble| trouble.take().is_some());
-                    if !worked {
-                        let _ = self.driver.activity.send_replace(Activity::Idle);
-                        sleep(self.pauses.idle).await;
+            let pause = match self.turn(&mut memory).await {
+                Ok(turn) => {
+                    memory.failures = 0;
+                    self.settled(None);
+                    match turn {
+                        Turn::Worked => continue,
+                        Turn::Idle => self.pauses.idle,
                     }
                 }
                 Err(error) => {
-                    failures = failures.saturating_add(1);
-                    self.report(&error, failures);
-                    sleep(self.backoff(failures)).await;
+                    memory.failures = memory.failures.saturating_add(1);
+                    self.report(None, &error, memory.failures);
+                    self.pauses.backoff.after(memory.failures, error.is_retryable())
                 }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// One step of the oldest run that is not put aside; else a new run if one is due; else a chunk ahead of its run.
+    async fn turn(&self, memory: &mut Memory) -> Result<Turn, AggregatorError> {
+        if memory.reorgs_checked.elapsed() >= self.pauses.reorg_check {
+            self.driver.check_final_runs(REORG_DEPTH).await?;
+            memory.reorgs_checked = Instant::now();
+        }
+        let (store, deployment) = (&self.driver.store, &self.driver.deployment);
+        let runs = store.live_runs(deployment, MAX_LIVE_RUNS).await?;
+        let now = std::time::Instant::now();
+        if let Some(run) = runs.iter().find(|run| memory.schedule.is_due(run.id, now)) {
+            self.step(run.clone(), memory).await?;
+            return Ok(Turn::Worked);
+        }
+        if u32::try_from(runs.len()).unwrap_or(u32::MAX) < MAX_LIVE_RUNS {
+            if let Some(reason) = self.due(memory).await? {
+                let run = store.open_run(deployment, memory.limit).await?;
+                if let Some(run) = &run {
+                    tracing::info!(run = run.id, proofs = run.leaf_count, %reason, "run opened");
+                    return Ok(Turn::Worked);
+                }
+            } else if memory.ahead.step(&self.driver, memory.limit).await? {
+                return Ok(Turn::Worked);
             }
         }
+        let _ = self.driver.activity.send_replace(Activity::Idle);
+        Ok(Turn::Idle)
     }
 
-    /// One step of the unfinished run, or a new run if one is due. False if there is nothing to do.
-    async fn advance(&self) -> Result<bool, AggregatorError> {
+    /// Takes a step of a run. Its errors concern this run alone: it is put aside, and the others go on.
+    async fn step(&self, run: Run, memory: &mut Memory) -> Result<(), AggregatorError> {
+        let (id, proofs) = (run.id, run.leaf_count);
+        match self.driver.step(run).await {
+            Ok(run) => {
+                tracing::info!(run = id, status = %run.status, "run");
+                memory.schedule.clear(id);
+                self.settled(Some(id));
+                if run.status == RunStatus::Attesting {
+                    memory.limit = memory.limit.saturating_mul(2).min(self.trigger.count);
+                }
+            }
+            Err(error @ AggregatorError::NotTogether { .. }) if proofs > 1 => {
+                self.report(Some(id), &error, 1);
+                self.driver.give_up(id, &error).await?;
+                memory.limit = proofs.div_ceil(2);
+                self.settled(Some(id));
+            }
+            Err(error) => {
+                let (backoff, now) = (&self.pauses.backoff, std::time::Instant::now());
+                let times = memory.schedule.put_aside(id, backoff, error.is_retryable(), now);
+                self.report(Some(id), &error, times);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a run is due, if one is.
+    async fn due(&self, memory: &mut Memory) -> Result<Option<OpenReason>, AggregatorError> {
         let (store, deployment) = (&self.driver.store, &self.driver.deployment);
-        if let Some(run) = store.current_run(deployment).await? {
-            let run = self.driver.step(run).await?;
-            tracing::info!(run = run.id, status = %run.status, "run");
-            return Ok(true);
-        }
         let queue = store.queue_depth().await?;
-        let waited = queue.oldest.map(collimate_store::age_of);
-        let due = queue.count >= u64::from(self.trigger.count)
-            || waited.is_some_and(|age| age >= self.trigger.age);
-        if !due {
-            return Ok(false);
+        let Some(oldest) = queue.oldest else { return Ok(None) };
+        let requested = store.run_requested(deployment).await?.is_some();
+        if let Some(reason) = self.trigger.due(&queue, requested) {
+            return Ok(Some(reason));
         }
-        let run = store.open_run(deployment, self.trigger.count).await?;
-        if let Some(run) = &run {
-            tracing::info!(run = run.id, proofs = run.leaf_count, "run opened");
+        let Some(rule) = self.trigger.fee else { return Ok(None) };
+        if memory.fees_checked.is_some_and(|checked| checked.elapsed() < rule.check_every) {
+            return Ok(None);
         }
-        Ok(run.is_some())
+        memory.fees_checked = Some(Instant::now());
+        let since = store.last_run_opened(deployment).await?.unwrap_or(oldest);
+        let prices = self.driver.service.gas_prices().await?;
+        let verdict: FeeVerdict = rule.judge(prices, queue.count, age_of(since));
+        let (cost, allowance) = (verdict.cost, verdict.allowance);
+        tracing::info!(
+            cost_wei = %cost, allowance_wei = %allowance, gas_price_wei = prices.execution,
+            blob_gas_price_wei = prices.blob, proofs = queue.count, opens = verdict.allows(), "fee rule"
+        );
+        Ok(verdict.allows().then_some(OpenReason::Fee))
     }
 
-    fn report(&self, error: &AggregatorError, times: u32) {
+    fn report(&self, run: Option<RunId>, error: &AggregatorError, times: u32) {
         let (code, text, retryable) = (error.code(), error.to_string(), error.is_retryable());
         if times == 1 || !retryable {
-            tracing::error!(code, retryable, "{text}");
+            tracing::error!(code, retryable, run, "{text}");
         }
-        self.trouble.send_replace(Some(Trouble { code, text, retryable, times }));
+        let trouble = Trouble { code, text, retryable, times };
+        self.troubles.send_modify(|troubles| {
+            troubles.insert(run, trouble);
+        });
     }
 
-    fn backoff(&self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        self.pauses.first_backoff.saturating_mul(1 << doublings).min(self.pauses.longest_backoff)
+    fn settled(&self, run: Option<RunId>) {
+        self.troubles.send_if_modified(|troubles| troubles.remove(&run).is_some());
     }
 }

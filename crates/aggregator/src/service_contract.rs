@@ -11,7 +11,7 @@ use collimate_contracts::{
 };
 use collimate_core::{Hash, ProgramId};
 
-use crate::AggregatorError;
+use crate::{AggregatorError, GasPrices};
 
 /// The deployed service.
 #[derive(Debug, Clone)]
@@ -79,6 +79,21 @@ impl ServiceContract {
     /// The node's.
     pub async fn block_number(&self) -> Result<u64, AggregatorError> {
         self.provider.get_block_number().await.map_err(|e| call_failed("eth_blockNumber", &e))
+    }
+
+    /// What gas costs now, for execution and for blobs.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn gas_prices(&self) -> Result<GasPrices, AggregatorError> {
+        let execution =
+            self.provider.get_gas_price().await.map_err(|e| call_failed("eth_gasPrice", &e))?;
+        let blob = self
+            .provider
+            .get_blob_base_fee()
+            .await
+            .map_err(|e| call_failed("eth_blobBaseFee", &e))?;
+        Ok(GasPrices { execution, blob })
     }
 
     /// The call data that registers a run.

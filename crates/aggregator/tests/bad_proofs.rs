@@ -36,6 +36,10 @@ struct FakeProver {
     poisoned: BTreeSet<[u8; 32]>,
     asked: Mutex<Vec<JobId>>,
     away: bool,
+    /// Fails jobs of more proofs than this.
+    at_most: Option<usize>,
+    /// Why it fails.
+    reason: Option<&'static str>,
 }
 
 impl Prove for FakeProver {
@@ -48,14 +52,16 @@ impl Prove for FakeProver {
         let failed = || ProverClientError::Failed {
             id: job.id(),
             attempts: 3,
-            reason: "[PRV-021] the engine failed".into(),
+            reason: self.reason.unwrap_or("[PRV-021] the engine failed").into(),
         };
         let away = || ProverClientError::Unreachable {
             url: "http://127.0.0.1:1".into(),
             seconds: 600,
             cause: "refused".into(),
         };
-        let poisoned = job.proofs.iter().any(|proof| self.poisoned.contains(&proof.object));
+        let too_many = self.at_most.is_some_and(|most| job.proofs.len() > most);
+        let poisoned =
+            too_many || job.proofs.iter().any(|proof| self.poisoned.contains(&proof.object));
         let result = match (self.away, poisoned) {
             (true, _) => Err(away()),
             (_, true) => Err(failed()),
@@ -182,4 +188,32 @@ async fn a_prover_that_is_away_blames_no_proof() {
     let error = prove(&world, &world.members, prover).await.unwrap_err();
     assert_eq!(error.code(), "PRC-001");
     assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_run_that_fails_only_as_a_whole_blames_no_proof() {
+    let world = world().await;
+    let prover = Arc::new(FakeProver { at_most: Some(2), ..FakeProver::default() });
+    let error = prove(&world, &world.members, prover).await.unwrap_err();
+    assert_eq!(error.code(), "AGG-011");
+}
+
+#[tokio::test]
+async fn a_prover_that_fails_on_everything_blames_no_proof() {
+    let world = world().await;
+    let prover = Arc::new(FakeProver { at_most: Some(0), ..FakeProver::default() });
+    let error = prove(&world, &world.members, prover).await.unwrap_err();
+    assert_eq!(error.code(), "AGG-012");
+    assert!(!error.is_retryable(), "it needs a person");
+}
+
+#[tokio::test]
+async fn a_prover_without_memory_blames_no_proof_and_is_asked_once() {
+    let world = world().await;
+    let reason = Some("[PRV-013] the proving process died while it worked on this job");
+    let prover = Arc::new(FakeProver { at_most: Some(0), reason, ..FakeProver::default() });
+    let error = prove(&world, &world.members, prover.clone()).await.unwrap_err();
+    assert_eq!(error.code(), "PRC-003");
+    assert!(error.is_retryable());
+    assert_eq!(prover.asked.lock().unwrap().len(), 1);
 }

@@ -59,7 +59,7 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     files.extend(options.also.iter().cloned());
     // A run opens when all proofs of the demo are there.
     let count = u32::try_from(files.len()).context("too many proofs")?;
-    let trigger = Trigger { count, age: Duration::from_secs(3600) };
+    let trigger = Trigger { count, ..Trigger::default() };
     let say = |text: &str| progress.say(text);
     let devnet = Devnet::start(&options.devnet, trigger, &say).await?;
 
@@ -232,7 +232,7 @@ async fn wait_for_run(
                 );
             }
         }
-        let trouble = devnet.trouble.borrow().clone();
+        let trouble = devnet.troubles.borrow().values().next().cloned();
         match trouble {
             Some(Trouble { text, retryable: false, .. }) => bail!("{text}"),
             Some(trouble) => progress.now(&format!("trouble, trying again: {}", trouble.text)),
@@ -249,7 +249,7 @@ fn order(status: RunStatus) -> usize {
 fn show(activity: &Activity, progress: &Progress) {
     match activity {
         Activity::Idle => progress.now("waiting for the aggregator"),
-        Activity::Proving { job, .. } => progress.job(job),
+        Activity::Proving { job, .. } | Activity::Ahead { job } => progress.job(job),
         Activity::Attesting { detail, .. } => progress.now(&format!("operators: {detail}")),
         Activity::Submitting { .. } => progress.now("the transaction is on its way"),
     }

@@ -25,7 +25,7 @@ use alloy::{primitives::U256, transports::http::reqwest::Url};
 use anyhow::{Context, Result, bail};
 use collimate_aggregator::{
     Activity, Aggregator, Driver, Pauses, PlanSettings, Proving, QuorumOptions, QuorumSeal,
-    ServiceContract, Trigger, Trouble,
+    ServiceContract, Trigger, Troubles,
 };
 use collimate_attestation::{CollectorConfig, SigningContext};
 use collimate_chain::{
@@ -121,7 +121,7 @@ pub(crate) struct Devnet {
     pub rpc_url: String,
     pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
-    pub trouble: watch::Receiver<Option<Trouble>>,
+    pub troubles: watch::Receiver<Troubles>,
     services: CancellationToken,
     aggregator: JoinHandle<()>,
     operators: Vec<JoinHandle<()>>,
@@ -268,7 +268,7 @@ impl Devnet {
             activity,
         };
         let aggregator = Aggregator::new(driver, trigger, Pauses::default());
-        let trouble = aggregator.trouble();
+        let troubles = aggregator.troubles();
         let aggregator = tokio::spawn(aggregator.run(services.child_token()));
         Ok(Self {
             store,
@@ -278,7 +278,7 @@ impl Devnet {
             rpc_url,
             prover_client,
             activity: watching,
-            trouble,
+            troubles,
             services,
             aggregator,
             operators,

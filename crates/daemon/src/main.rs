@@ -123,7 +123,8 @@ async fn run(command: Command) -> Result<()> {
 }
 
 async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<()> {
-    let trigger = Trigger { count: options.count, age: Duration::from_secs(options.age) };
+    let age = Duration::from_secs(options.age);
+    let trigger = Trigger { count: options.count, age, ..Trigger::default() };
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
     let file = options.devnet.state.join("deployment.json");
     if options.json {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `objects/<sha256>` | the bytes with that hash |
 //! | `outputs/<job id>` | the key of the object that the job produced |
+//! | `outputs/<versioned hash>` | the key of the blob that has this hash on chain (EIP-4844) |
 //!
 //! Properties the rest of the system builds on:
 //!

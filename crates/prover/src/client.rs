@@ -85,7 +85,28 @@ impl ProverClientError {
             Self::Objects(error) => error.code(),
         }
     }
+
+    /// The reason, if the job itself failed for good: its program, its input or one of its proofs. `None` when the machine,
+    /// the settings or the network of the proving process are to blame, and nothing is known about the job.
+    #[must_use]
+    pub fn fault_of_job(&self) -> Option<&str> {
+        let Self::Failed { reason, .. } = self else { return None };
+        FAULTS_OF_JOB.iter().any(|code| reason.contains(code)).then_some(reason)
+    }
 }
+
+/// The codes of failures that are due to the job, in the proving process's reasons.
+const FAULTS_OF_JOB: [&str; 9] = [
+    "[VER-",
+    "[PRV-021]",
+    "[PRV-031]",
+    "[PRV-032]",
+    "[PRV-033]",
+    "[PRV-034]",
+    "[PRV-035]",
+    "[PRV-036]",
+    "[PRV-037]",
+];
 
 /// Asks the proving process for proofs, and takes them from the object store.
 #[derive(Debug, Clone)]

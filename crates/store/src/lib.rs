@@ -36,6 +36,7 @@ mod jobs;
 mod lock;
 mod payments;
 mod proofs;
+mod requests;
 mod run_queries;
 mod runs;
 mod status;

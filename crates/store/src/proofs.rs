@@ -4,7 +4,7 @@ use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::store::short;
+use crate::store::{short, to_u64};
 use crate::{ProofId, ProofStatus, ProofSystem, RunId, Store, StoreError};
 
 /// A proof as it is submitted. Its file is in the object store.
@@ -84,6 +84,8 @@ pub struct ProofEvent {
 pub struct QueueDepth {
     /// Queued proofs.
     pub count: u64,
+    /// The bytes of their public values together.
+    pub bytes: u64,
     /// When the one that has waited longest was submitted.
     pub oldest: Option<OffsetDateTime>,
 }
@@ -255,11 +257,12 @@ impl Store {
     /// When the database cannot be asked.
     pub async fn queue_depth(&self) -> Result<QueueDepth, StoreError> {
         let row = sqlx::query!(
-            r#"SELECT count(*) AS "count!", min(created_at) AS oldest FROM proofs WHERE status = 'queued'"#
+            r#"SELECT count(*) AS "count!", COALESCE(sum(octet_length(public_values)), 0)::bigint AS "bytes!",
+                min(created_at) AS oldest FROM proofs WHERE status = 'queued'"#
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(QueueDepth { count: crate::store::to_u64(row.count), oldest: row.oldest })
+        Ok(QueueDepth { count: to_u64(row.count), bytes: to_u64(row.bytes), oldest: row.oldest })
     }
 }
 

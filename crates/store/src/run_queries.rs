@@ -142,18 +142,23 @@ impl Store {
         run_by_id(&self.pool, id).await
     }
 
-    /// The oldest run of this deployment that is neither final nor failed: the one to resume.
+    /// The runs of this deployment that are neither final nor failed, oldest first, at most `limit`.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn current_run(&self, deployment: &Deployment) -> Result<Option<Run>, StoreError> {
+    pub async fn live_runs(
+        &self,
+        deployment: &Deployment,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
         let chain_id = to_i64("chain id", deployment.chain_id)?;
         let rows = select_runs!(
-            "WHERE chain_id = $1 AND contract = $2 AND status NOT IN ('final', 'failed') ORDER BY id LIMIT 1",
+            "WHERE chain_id = $1 AND contract = $2 AND status NOT IN ('final', 'failed') ORDER BY id LIMIT $3",
             chain_id,
-            &deployment.contract[..]
+            &deployment.contract[..],
+            i64::from(limit)
         );
-        Ok(rows.fetch_optional(&self.pool).await?.map(Run::from))
+        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(Run::from).collect())
     }
 
     /// The final runs of this deployment that were registered at or above a block, oldest first: those that a reorg

@@ -3,6 +3,7 @@
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::proofs::wrong_proof_status;
+use crate::requests::fulfil;
 use crate::run_queries::run_by_id;
 use crate::store::{short, to_i64, to_u32};
 use crate::{Deployment, ProofId, ProofStatus, Run, RunId, RunStatus, Store, StoreError};
@@ -35,7 +36,7 @@ pub enum ProofsOfFailedRun {
 
 impl Store {
     /// Opens a run with the proofs that are queued, oldest first, at most `max_count`; `None` when none is. Two
-    /// openers at once never take the same proof.
+    /// openers at once never take the same proof. A request for a run is fulfilled by it.
     ///
     /// # Errors
     /// When the database fails; then nothing was taken.
@@ -71,6 +72,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         move_proofs(&mut tx, run_id, ProofStatus::Queued, ProofStatus::Proving, None).await?;
+        fulfil(&mut tx, deployment).await?;
         commit_and_read(tx, run_id).await.map(Some)
     }
 

@@ -158,11 +158,11 @@ async fn drain(store: &Store) {
             RunStatus::Attesting => drop(store.seal(run.id, b"seal").await.unwrap()),
             RunStatus::Submitting => drop(store.mark_submitted(run.id, None).await.unwrap()),
             RunStatus::Confirming => drop(store.mark_final(run.id, None, 10).await.unwrap()),
-            RunStatus::Final | RunStatus::Failed => panic!("current_run gave a finished run"),
+            RunStatus::Final | RunStatus::Failed => panic!("live_runs gave a finished run"),
         }
     }
     loop {
-        if let Some(run) = store.current_run(&DEPLOYMENT).await.unwrap() {
+        if let Some(run) = store.live_runs(&DEPLOYMENT, 1).await.unwrap().pop() {
             advance(store, &run).await;
         } else if store.open_run(&DEPLOYMENT, 5).await.unwrap().is_none() {
             break;

@@ -114,6 +114,7 @@ async fn pages_cover_everything_once_in_the_order_of_submission() {
     assert_eq!(store.proofs_page(None, None, 100).await.unwrap().len(), 26);
     let depth = store.queue_depth().await.unwrap();
     assert_eq!(depth.count, 25);
+    assert_eq!(depth.bytes, 25 * proof(0).public_values.len() as u64);
     assert!(depth.oldest.is_some());
 }
 

@@ -28,9 +28,23 @@ async fn a_run_takes_the_oldest_up_to_its_limit_in_order() {
     assert_eq!(statuses(&store, run.id).await, HashSet::from([ProofStatus::Proving]));
     assert_eq!(store.run_of_proof(ids[2]).await.unwrap(), Some((run.id, 2)));
     assert_eq!(store.run_of_proof(ids[3]).await.unwrap(), None);
-    assert_eq!(store.current_run(&DEPLOYMENT).await.unwrap(), Some(run));
+    assert_eq!(store.live_runs(&DEPLOYMENT, 9).await.unwrap(), vec![run]);
     let elsewhere = Deployment { chain_id: 1, ..DEPLOYMENT };
-    assert_eq!(store.current_run(&elsewhere).await.unwrap(), None);
+    assert_eq!(store.live_runs(&elsewhere, 9).await.unwrap(), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_a_proof_and_is_fulfilled_by_the_next_run() {
+    let store = empty_store().await;
+    assert_eq!(store.last_run_opened(&DEPLOYMENT).await.unwrap(), None);
+    store.request_run(&DEPLOYMENT).await.unwrap();
+    store.request_run(&DEPLOYMENT).await.unwrap();
+    assert_eq!(store.open_run(&DEPLOYMENT, 10).await.unwrap(), None);
+    assert!(store.run_requested(&DEPLOYMENT).await.unwrap().is_some(), "nothing was opened");
+    queued(&store, 0, 1).await;
+    let run = store.open_run(&DEPLOYMENT, 10).await.unwrap().unwrap();
+    assert_eq!(store.run_requested(&DEPLOYMENT).await.unwrap(), None);
+    assert_eq!(store.last_run_opened(&DEPLOYMENT).await.unwrap(), Some(run.created_at));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +105,7 @@ async fn a_run_without_proofs_left_fails() {
     let run = store.open_run(&DEPLOYMENT, 10).await.unwrap().unwrap();
     let run = store.quarantine(run.id, ids[0], "AGG-009", "bad").await.unwrap();
     assert_eq!((run.status, run.code.as_deref()), (RunStatus::Failed, Some("STO-RUN-EMPTY")));
-    assert_eq!(store.current_run(&DEPLOYMENT).await.unwrap(), None);
+    assert_eq!(store.live_runs(&DEPLOYMENT, 9).await.unwrap(), vec![]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +135,7 @@ async fn a_run_goes_to_final_with_its_proofs() {
     assert_eq!((done.status, done.block_number), (RunStatus::Final, Some(42)));
     assert!(done.finished_at.is_some());
     assert_eq!(statuses(&store, run.id).await, HashSet::from([ProofStatus::Final]));
-    assert_eq!(store.current_run(&DEPLOYMENT).await.unwrap(), None);
+    assert_eq!(store.live_runs(&DEPLOYMENT, 9).await.unwrap(), vec![]);
     let history = store.run_events(run.id).await.unwrap();
     let course: Vec<_> = history.iter().map(|event| event.status.as_str()).collect();
     assert_eq!(course, ["proving", "attesting", "submitting", "confirming", "final"]);
@@ -141,7 +155,7 @@ async fn a_reorg_takes_a_run_back_and_it_is_submitted_again() {
     assert_eq!((undone.tx_hash, undone.block_number, undone.finished_at), (None, None, None));
     assert!(undone.seal.is_some() && undone.statement.is_some(), "nothing is proven again");
     assert_eq!(statuses(&store, run.id).await, HashSet::from([ProofStatus::Aggregated]));
-    assert_eq!(store.current_run(&DEPLOYMENT).await.unwrap().unwrap().id, run.id);
+    assert_eq!(store.live_runs(&DEPLOYMENT, 9).await.unwrap()[0].id, run.id);
 
     store.mark_submitted(run.id, None).await.unwrap();
     let undone = store.undo_submitted(run.id).await.unwrap();

@@ -1,0 +1,69 @@
+//! Chunks that are proven before their run opens, so that opening it costs one chunk and the last layer.
+//!
+//! Nothing has to be remembered for it: the run that opens later takes the same proofs in the same order, its jobs have the
+//! same ids, and those that are proven already cost nothing. Where the order changes meanwhile (a proof is quarantined, an
+//! older one was queued late), the work on later chunks was in vain and nothing else.
+
+use std::collections::BTreeSet;
+
+use collimate_prover_client::{JobId, ProverClientError, finished_output};
+use collimate_store::ProofStatus;
+
+use crate::{Activity, AggregatorError, Driver, Plan, run::member};
+
+/// Jobs that failed ahead of their run. The run finds out why; here they are only not tried again.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    failed: BTreeSet<JobId>,
+}
+
+/// Failed jobs that are remembered; forgetting them costs another attempt.
+const MAX_FAILED: usize = 1024;
+
+impl Ahead {
+    /// Proves the first full chunk of the queue that has no proof yet, if the next run will be cut into chunks. False if
+    /// there is none.
+    pub(crate) async fn step(
+        &mut self,
+        driver: &Driver,
+        limit: u32,
+    ) -> Result<bool, AggregatorError> {
+        let chunk = 1_usize << driver.plan.chunk_size_log2;
+        let queued = driver.store.queue_depth().await?.count.min(u64::from(limit));
+        let queued = usize::try_from(queued).unwrap_or(usize::MAX);
+        if queued <= driver.plan.direct_max || queued < chunk {
+            return Ok(false);
+        }
+        let proofs = driver.store.proofs_page(Some(ProofStatus::Queued), None, limit).await?;
+        let members = proofs.iter().map(member).collect();
+        // The chunks' jobs do not depend on the blobs, which nobody knows yet.
+        let plan = Plan::new(members, [0; 32], driver.plan, driver.programs.clone())?;
+        for members in plan.chunks().filter(|members| members.len() == chunk) {
+            let job = plan.chunk_job(members)?;
+            let id = job.id();
+            if self.failed.contains(&id)
+                || finished_output(&driver.proving.objects, id).await?.is_some()
+            {
+                continue;
+            }
+            tracing::info!(job = %id, proofs = chunk, "proving a chunk ahead of its run");
+            let report = |status: &_| {
+                let activity = Activity::Ahead { job: Clone::clone(status) };
+                let _ = driver.activity.send_replace(activity);
+            };
+            match driver.proving.prover.prove(&job, &report).await {
+                Ok(_) => {}
+                Err(error @ ProverClientError::Failed { .. }) => {
+                    tracing::warn!(%error, "a chunk failed ahead of its run, which will look for the cause");
+                    if self.failed.len() >= MAX_FAILED {
+                        self.failed.clear();
+                    }
+                    self.failed.insert(id);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}

@@ -17,6 +17,10 @@ interface Vm {
     function expectPartialRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
     function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function fee(uint256 baseFee) external;
+    function txGasPrice(uint256 price) external;
+    function chainId(uint256 id) external;
 
     function envOr(string calldata name, string calldata fallback_) external view returns (string memory);
     function projectRoot() external view returns (string memory);

@@ -21,6 +21,7 @@ interface Vm {
     function fee(uint256 baseFee) external;
     function txGasPrice(uint256 price) external;
     function chainId(uint256 id) external;
+    function etch(address target, bytes calldata code) external;
 
     function envOr(string calldata name, string calldata fallback_) external view returns (string memory);
     function projectRoot() external view returns (string memory);
@@ -41,6 +42,8 @@ interface Vm {
         external
         pure
         returns (bytes32[] memory);
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
 
     function assertTrue(bool condition) external pure;

@@ -71,7 +71,7 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
     uint32 public immutable RESPONSE_BLOCKS;
     /// @notice Most, in wei for each gas, that is paid to a responder above the block's base fee. A responder who makes blocks
     /// sets its own price and would otherwise always take the whole limit.
-    uint256 public immutable MAX_PRIORITY_FEE;
+    uint64 public immutable MAX_PRIORITY_FEE;
 
     DisabledSystems private _disabled;
     mapping(bytes32 taskId => StoredTask) private _tasks;
@@ -136,7 +136,7 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
     /// @param owner May pause new tasks and disable proof systems.
     /// @param responseBlocks Blocks after a task's own in which it can be answered; at most an epoch.
     /// @param maxPriorityFee Most, in wei for each gas, that is paid to a responder above the base fee.
-    constructor(OperatorRegistry registry, address owner, uint32 responseBlocks, uint256 maxPriorityFee)
+    constructor(OperatorRegistry registry, address owner, uint32 responseBlocks, uint64 maxPriorityFee)
         OperatorQuorum(registry)
         Ownable(owner)
     {

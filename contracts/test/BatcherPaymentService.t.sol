@@ -304,7 +304,7 @@ contract BatcherPaymentServiceTest is FastMode {
         _expectAccount(address(this), alice, 1 ether, 0);
     }
 
-    function test_createNewTask_malleableSignature_isNotCharged() public {
+    function test_createNewTask_malleableSignature_isNotCharged() public view {
         Payments.Authorization memory a = _authorization(ALICE_KEY, 1, 0, PRICE);
         uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(ALICE_KEY, payments.authorizationDigest(BATCHER, a));
@@ -313,7 +313,7 @@ contract BatcherPaymentServiceTest is FastMode {
     }
 
     /// A signature that recovers to nobody is not nobody's.
-    function test_createNewTask_zeroUser_isNotCharged() public {
+    function test_createNewTask_zeroUser_isNotCharged() public view {
         Payments.Authorization memory a = unsigned(address(0), keccak256("nobody"), 1, 0, PRICE);
         a.signature = new bytes(65);
         _expectRefusal(a, BATCHER, 0, Payments.Refusal.InvalidSignature);

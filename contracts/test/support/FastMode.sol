@@ -13,7 +13,7 @@ import {Operators} from "./Operators.sol";
 /// 4, …, so that a number says who signed.
 abstract contract FastMode is Operators {
     uint32 internal constant RESPONSE_BLOCKS = 8;
-    uint256 internal constant MAX_PRIORITY_FEE = 2 gwei;
+    uint64 internal constant MAX_PRIORITY_FEE = 2 gwei;
     string internal constant POINTER = "s3://batches/manifest";
     /// @notice Proof systems 0 and 2.
     uint96 internal constant SYSTEMS = 5;

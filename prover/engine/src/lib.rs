@@ -80,7 +80,7 @@ impl EngineOptions {
 const GIB: u64 = 1 << 30;
 
 /// Memory that the CPU engine needs at least, in GiB, measured at its peak in the low profile.
-const CPU_MEMORY_GIB: u64 = 14;
+const CPU_MEMORY_GIB: u64 = 11;
 
 /// Boxed, so that the engines' code is generated in this crate and not in its callers.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

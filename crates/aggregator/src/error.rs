@@ -107,6 +107,16 @@ pub enum AggregatorError {
         /// The proving process's reason.
         reason: String,
     },
+    /// The contract does not take a run.
+    #[error(
+        "[AGG-013] the contract refuses run {run}, which is sealed again and sent later: {reason}"
+    )]
+    Refused {
+        /// The run.
+        run: i64,
+        /// The decoded revert.
+        reason: String,
+    },
 }
 
 impl AggregatorError {
@@ -131,6 +141,7 @@ impl AggregatorError {
             Self::Inconsistent(_) => "AGG-007",
             Self::NotTogether { .. } => "AGG-011",
             Self::ProverBroken { .. } => "AGG-012",
+            Self::Refused { .. } => "AGG-013",
         }
     }
 
@@ -142,7 +153,11 @@ impl AggregatorError {
             Self::Objects(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Chain(error) => error.is_retryable(),
-            Self::Attestation(_) | Self::Call { .. } | Self::LockLost | Self::Locked => true,
+            Self::Attestation(_)
+            | Self::Call { .. }
+            | Self::LockLost
+            | Self::Locked
+            | Self::Refused { .. } => true,
             Self::Prover(error) => !matches!(error, ProverClientError::Refused { .. }),
             _ => false,
         }

@@ -210,9 +210,10 @@ impl Driver {
                     // Somebody was faster with the same root: as good as ours.
                     Some(block) => self.wait_for_others(run, block).await,
                     None => {
-                        tracing::warn!(run = run.id, %error, "the contract refused the run, sealing again");
                         self.store.undo_submitted(run.id).await?;
-                        Ok(self.store.seal_again(run.id).await?)
+                        self.store.seal_again(run.id).await?;
+                        // An error, so that the run is put aside: a refusal that stays must not hold up the others.
+                        Err(AggregatorError::Refused { run: run.id, reason: error.to_string() })
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use collimate_store::RunId;
+use collimate_store::{RunId, RunStatus};
 
 /// How long a run is put aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ impl Backoff {
 /// A run that is put aside.
 #[derive(Debug, Clone, Copy)]
 struct Aside {
+    /// The step that failed.
+    step: RunStatus,
     failures: u32,
     until: Instant,
 }
@@ -57,23 +59,29 @@ impl Schedule {
         self.0.get(&run).is_none_or(|aside| aside.until <= now)
     }
 
-    /// Puts a run aside and returns how often in a row it failed.
+    /// Puts a run aside whose step failed, and returns how often in a row it did.
     pub(crate) fn put_aside(
         &mut self,
-        run: RunId,
+        (run, step): (RunId, RunStatus),
         backoff: &Backoff,
         retryable: bool,
         now: Instant,
     ) -> u32 {
-        let aside = self.0.entry(run).or_insert(Aside { failures: 0, until: now });
+        let aside = self.0.entry(run).or_insert(Aside { step, failures: 0, until: now });
+        aside.step = step;
         aside.failures = aside.failures.saturating_add(1);
         aside.until = now + backoff.after(aside.failures, retryable);
         aside.failures
     }
 
-    /// A step of the run went well.
-    pub(crate) fn clear(&mut self, run: RunId) {
+    /// A step of the run went well. If it is the one that failed, the trouble is over: a step before it, which is repeated,
+    /// says nothing. False while there is still trouble.
+    pub(crate) fn clear(&mut self, run: RunId, step: RunStatus) -> bool {
+        if self.0.get(&run).is_some_and(|aside| aside.step != step) {
+            return false;
+        }
         self.0.remove(&run);
+        true
     }
 }
 
@@ -85,17 +93,19 @@ mod tests {
     fn a_run_with_trouble_comes_back_later_and_later_and_stops_no_other() {
         let (mut schedule, backoff, now) =
             (Schedule::default(), Backoff::default(), Instant::now());
-        assert_eq!(schedule.put_aside(1, &backoff, true, now), 1);
+        let step = (1, RunStatus::Confirming);
+        assert_eq!(schedule.put_aside(step, &backoff, true, now), 1);
         assert!(!schedule.is_due(1, now) && schedule.is_due(2, now));
         assert!(schedule.is_due(1, now + backoff.first));
         for failures in 2..40 {
-            assert_eq!(schedule.put_aside(1, &backoff, true, now), failures);
+            assert!(!schedule.clear(1, RunStatus::Attesting), "the step before it");
+            assert_eq!(schedule.put_aside(step, &backoff, true, now), failures);
         }
         assert!(!schedule.is_due(1, now + backoff.longest - Duration::from_millis(1)));
         assert!(schedule.is_due(1, now + backoff.longest));
-        schedule.put_aside(1, &backoff, false, now);
+        schedule.put_aside(step, &backoff, false, now);
         assert!(!schedule.is_due(1, now + backoff.longest));
-        schedule.clear(1);
+        assert!(schedule.clear(1, RunStatus::Confirming));
         assert!(schedule.is_due(1, now));
     }
 }

@@ -30,7 +30,7 @@ pub struct Pauses {
 impl Default for Pauses {
     fn default() -> Self {
         Self {
-            idle: Duration::from_millis(500),
+            idle: Duration::from_millis(200),
             lock: Duration::from_secs(2),
             backoff: Backoff::default(),
             reorg_check: Duration::from_secs(15),
@@ -105,6 +105,7 @@ impl Aggregator {
     /// # Errors
     /// None that ends the service: errors are reported, and tried again after a growing pause.
     pub async fn run(self, shutdown: CancellationToken) {
+        collimate_chain::kzg::preload();
         while let Some(lock) = self.acquire(&shutdown).await {
             tokio::select! {
                 () = self.work() => {}
@@ -198,12 +199,13 @@ impl Aggregator {
 
     /// Takes a step of a run. Its errors concern this run alone: it is put aside, and the others go on.
     async fn step(&self, run: Run, memory: &mut Memory) -> Result<(), AggregatorError> {
-        let (id, proofs) = (run.id, run.leaf_count);
+        let (id, status, proofs) = (run.id, run.status, run.leaf_count);
         match self.driver.step(run).await {
             Ok(run) => {
                 tracing::info!(run = id, status = %run.status, "run");
-                memory.schedule.clear(id);
-                self.settled(Some(id));
+                if memory.schedule.clear(id, status) {
+                    self.settled(Some(id));
+                }
                 if run.status == RunStatus::Attesting {
                     memory.limit = memory.limit.saturating_mul(2).min(self.trigger.count);
                 }
@@ -216,7 +218,8 @@ impl Aggregator {
             }
             Err(error) => {
                 let (backoff, now) = (&self.pauses.backoff, std::time::Instant::now());
-                let times = memory.schedule.put_aside(id, backoff, error.is_retryable(), now);
+                let times =
+                    memory.schedule.put_aside((id, status), backoff, error.is_retryable(), now);
                 self.report(Some(id), &error, times);
             }
         }

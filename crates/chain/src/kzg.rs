@@ -13,6 +13,13 @@ use alloy::{
 
 use crate::error::ChainError;
 
+/// Loads the trusted setup, on a thread of its own, so that the first blob need not wait for it: about a second.
+pub fn preload() {
+    tokio::task::spawn_blocking(|| {
+        EnvKzgSettings::default().get();
+    });
+}
+
 /// Blobs of one transaction with everything that goes with them: commitments and, for each blob, the 128 cell proofs that the
 /// network demands since Fusaka (EIP-7594).
 ///

@@ -7,6 +7,7 @@
 //! | [`kzg`] | blobs with commitments and EIP-7594 cell proofs |
 //! | [`blobs`] | reading blobs back, checked against their hashes |
 //! | [`signer`] | keys from keystore files and the environment |
+//! | [`keystore`] | writing keystore files |
 //! | [`provider`] | connections to a node |
 //! | [`anvil`] | a local node for development and tests |
 //!
@@ -18,6 +19,7 @@ mod backoff;
 pub mod blobs;
 mod error;
 pub mod follower;
+pub mod keystore;
 pub mod kzg;
 pub mod provider;
 pub mod signer;

@@ -51,19 +51,7 @@ impl Signer {
                     reason: format!("the environment variable {variable} {reason}"),
                 }),
             SignerSource::Keystore { path, password } => {
-                let password = password.read()?;
-                fs::metadata(path).map_err(|error| ChainError::Signer {
-                    reason: format!("cannot read the keystore {}: {error}", path.display()),
-                })?;
-                // The library's own error is dropped: it may quote what it read.
-                PrivateKeySigner::decrypt_keystore(path, password).map(Self).map_err(|_| {
-                    ChainError::Signer {
-                        reason: format!(
-                            "the keystore {} cannot be decrypted: wrong password, or not a keystore",
-                            path.display()
-                        ),
-                    }
-                })
+                Self::open_keystore(path, &password.read()?)
             }
         }
     }

@@ -5,11 +5,21 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    blob::BlobArgs, program_id::ProgramIdArgs, verify::VerifyArgs, verify_bundle::VerifyBundleArgs,
+    blob::BlobArgs,
+    deposit::DepositArgs,
+    inclusion::InclusionArgs,
+    network::NetworkArgs,
+    program_id::ProgramIdArgs,
+    quota::QuotaArgs,
+    status::{ListArgs, StatusArgs, WatchArgs},
+    submit::SubmitArgs,
+    verify::VerifyArgs,
+    verify_bundle::VerifyBundleArgs,
     verify_inclusion::VerifyInclusionArgs,
+    wallet::WalletArgs,
 };
 
-/// Check proofs, and what Ethereum says about them, on your own.
+/// Submit proofs for aggregation, and check what Ethereum says about them on your own.
 #[derive(Debug, Parser)]
 #[command(
     name = "collimate",
@@ -17,12 +27,25 @@ use crate::commands::{
     propagate_version = true,
     arg_required_else_help = true,
     after_help = "Results go to stdout, progress and errors to stderr.\n\
-        Exit codes: 0 it holds, 1 it does not hold, 2 wrong usage, 3 no answer (node, file or machine failed)."
+        Exit codes: 0 done, or it holds; 1 it does not hold, or a proof was rejected or failed; 2 wrong usage; 3 no answer \
+        (service, node, file or machine failed: the same command can succeed later); 4 refused until you change something \
+        (credits, funds, key); 5 not yet (the time to wait is over, or the proof is not on chain).\n\
+        With several proofs, the highest of their codes."
 )]
 pub(crate) struct Cli {
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The network: a profile's name, or its file (a value with a slash, or that ends in .json). Default: the one chosen with
+    /// `collimate network use`
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME|FILE",
+        env = "COLLIMATE_NETWORK",
+        hide_env_values = true
+    )]
+    pub(crate) network: Option<String>,
     /// Say nothing about progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -32,6 +55,24 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make, import or show the key that pays
+    Wallet(WalletArgs),
+    /// Keep profiles of networks, and choose one
+    Network(NetworkArgs),
+    /// Buy credits from the payment contract
+    Deposit(Box<DepositArgs>),
+    /// Show an account's credits and nonce
+    Quota(QuotaArgs),
+    /// Submit proofs for aggregation
+    Submit(Box<SubmitArgs>),
+    /// Show where proofs stand
+    Status(StatusArgs),
+    /// Follow proofs until they are final
+    Watch(WatchArgs),
+    /// List proofs
+    List(ListArgs),
+    /// Fetch a proof's inclusion, verify it here and on chain, and save it
+    Inclusion(Box<InclusionArgs>),
     /// Verify a proof file, without any node
     Verify(VerifyArgs),
     /// Print the program id of a verifying key, and its words
@@ -93,6 +134,10 @@ mod tests {
         for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
             let name = format!("collimate {}", subcommand.get_name());
             add(&name, subcommand.clone().term_width(100).render_long_help().to_string());
+            for inner in subcommand.get_subcommands().filter(|inner| inner.get_name() != "help") {
+                let name = format!("{name} {}", inner.get_name());
+                add(&name, inner.clone().term_width(100).render_long_help().to_string());
+            }
         }
         page
     }

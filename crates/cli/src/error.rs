@@ -1,8 +1,10 @@
+//! Why a command has no good answer, and its exit status.
+
 use std::{io, path::PathBuf};
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, TxHash};
 use collimate_chain::ChainError;
-use collimate_sdk::SdkError;
+use collimate_sdk::{GatewayError, ProblemCode, SdkError};
 use collimate_verifiers::VerifyError;
 use thiserror::Error;
 
@@ -37,6 +39,22 @@ pub(crate) enum CliError {
         "[CLI-011] the path leads to root {found}, not to {expected}; leave --path out, so that it is derived from the blob"
     )]
     PathLeadsElsewhere { found: B256, expected: B256 },
+    #[error(
+        "[CLI-012] there is no network {name:?}; `collimate network list` shows those that are kept, `collimate network add FILE` adds one"
+    )]
+    UnknownNetwork { name: String },
+    #[error(
+        "[CLI-013] there is another network {name:?} already; give --name for another name, or --replace"
+    )]
+    NetworkExists { name: String },
+    #[error("[CLI-014] you did not consent; nothing was sent")]
+    Declined,
+    #[error(
+        "[CLI-015] the deposit {transaction} is in a block, but the service did not count it within {seconds} s; it is not lost: `collimate quota` shows it later"
+    )]
+    NotCredited { transaction: TxHash, seconds: u64 },
+    #[error("[CLI-016] there is no *.proof file in {}; name the files", folder.display())]
+    NoProofs { folder: PathBuf },
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     #[error(transparent)]
@@ -45,12 +63,22 @@ pub(crate) enum CliError {
     Chain(#[from] ChainError),
 }
 
-/// It does not hold.
+impl From<GatewayError> for CliError {
+    fn from(error: GatewayError) -> Self {
+        Self::Sdk(error.into())
+    }
+}
+
+/// It does not hold; or a proof was rejected, or failed.
 pub(crate) const DOES_NOT_HOLD: u8 = 1;
 /// The command was used wrongly.
 pub(crate) const USAGE: u8 = 2;
-/// There is no answer.
+/// There is no answer: the same command can succeed later.
 pub(crate) const ENVIRONMENT: u8 = 3;
+/// Refused, until the user changes something: credits, funds, key.
+pub(crate) const REFUSED: u8 = 4;
+/// Not yet.
+pub(crate) const NOT_YET: u8 = 5;
 
 impl CliError {
     pub(crate) fn code(&self) -> &'static str {
@@ -66,6 +94,11 @@ impl CliError {
             Self::AcceptsForgery { .. } => "CLI-009",
             Self::NotIncluded { .. } => "CLI-010",
             Self::PathLeadsElsewhere { .. } => "CLI-011",
+            Self::UnknownNetwork { .. } => "CLI-012",
+            Self::NetworkExists { .. } => "CLI-013",
+            Self::Declined => "CLI-014",
+            Self::NotCredited { .. } => "CLI-015",
+            Self::NoProofs { .. } => "CLI-016",
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
@@ -84,17 +117,73 @@ impl CliError {
             | Self::Missing { .. }
             | Self::Conflict { .. }
             | Self::NoKey { .. }
+            | Self::UnknownNetwork { .. }
+            | Self::NetworkExists { .. }
+            | Self::NoProofs { .. }
             | Self::Rejected(VerifyError::MalformedKey { .. } | VerifyError::MissingPublicValues)
             | Self::Sdk(
                 SdkError::SeveralRuns { .. }
                 | SdkError::EmptyRange { .. }
-                | SdkError::MalformedBundle { .. },
-            )
-            | Self::Sdk(SdkError::Chain(ChainError::BadUrl { .. } | ChainError::BadBlob { .. }))
-            | Self::Chain(ChainError::BadUrl { .. } | ChainError::BadBlob { .. }) => USAGE,
+                | SdkError::MalformedBundle { .. }
+                | SdkError::MalformedProfile { .. }
+                | SdkError::ProfileLacks { .. }
+                | SdkError::File { action: "read", .. },
+            ) => USAGE,
+            Self::Declined | Self::Sdk(SdkError::CannotOrder { .. }) => REFUSED,
+            Self::NotCredited { .. } => NOT_YET,
             Self::Rejected(_) => DOES_NOT_HOLD,
+            Self::Sdk(SdkError::Gateway(error)) => of_gateway(error),
+            Self::Sdk(SdkError::Chain(error)) | Self::Chain(error) => of_chain(error),
             Self::Sdk(error) if error.denies() => DOES_NOT_HOLD,
-            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) | Self::Chain(_) => ENVIRONMENT,
+            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) => ENVIRONMENT,
         }
+    }
+
+    /// Whether the service is away, so that other requests have no better chance.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Sdk(SdkError::Gateway(error)) => of_gateway(error) == ENVIRONMENT,
+            _ => false,
+        }
+    }
+}
+
+fn of_gateway(error: &GatewayError) -> u8 {
+    match error {
+        GatewayError::Refused(problem) => of_problem(problem.code),
+        GatewayError::Ended { .. }
+        | GatewayError::OtherDeployment { .. }
+        | GatewayError::BadReceipt { .. }
+        | GatewayError::OtherProof { .. } => DOES_NOT_HOLD,
+        GatewayError::NotYet { .. } => NOT_YET,
+        GatewayError::BadUrl { .. } | GatewayError::BadUpload { .. } => USAGE,
+        GatewayError::Signing { .. } => REFUSED,
+        _ => ENVIRONMENT,
+    }
+}
+
+fn of_problem(code: ProblemCode) -> u8 {
+    match code {
+        ProblemCode::ProofRejected | ProblemCode::AlreadyFailed => DOES_NOT_HOLD,
+        ProblemCode::NotIncluded => NOT_YET,
+        ProblemCode::BadSignature
+        | ProblemCode::Expired
+        | ProblemCode::WrongNonce
+        | ProblemCode::NoCredit => REFUSED,
+        ProblemCode::Internal => ENVIRONMENT,
+        other if other.is_retryable() => ENVIRONMENT,
+        _ => USAGE,
+    }
+}
+
+fn of_chain(error: &ChainError) -> u8 {
+    match error {
+        ChainError::BadUrl { .. } | ChainError::BadBlob { .. } | ChainError::Signer { .. } => USAGE,
+        ChainError::BudgetExceeded { .. }
+        | ChainError::InsufficientFunds { .. }
+        | ChainError::WouldRevert { .. }
+        | ChainError::Reverted { .. }
+        | ChainError::Rejected { .. } => REFUSED,
+        _ => ENVIRONMENT,
     }
 }

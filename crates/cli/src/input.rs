@@ -102,7 +102,8 @@ impl ProofArgs {
     }
 }
 
-fn key_beside(proof: &Path) -> Result<PathBuf, CliError> {
+/// The verifying key that lies beside a proof.
+pub(crate) fn key_beside(proof: &Path) -> Result<PathBuf, CliError> {
     let expected = proof.with_extension("vk");
     let candidates = [expected.clone(), proof.with_file_name("program_vk.bin")];
     candidates
@@ -120,6 +121,15 @@ pub(crate) fn read_key(path: &Path) -> Result<ProgramKey, CliError> {
 /// The program id that a key stands for. All forms of SP1 proofs name programs alike; this one needs no preparation.
 pub(crate) fn program_of_key(key: &ProgramKey) -> Result<ProgramId, CliError> {
     Ok(Sp1Groth16.program_id(key)?)
+}
+
+/// Verifies a compressed proof.
+pub(crate) fn verify_compressed(
+    proof: Vec<u8>,
+    key: ProgramKey,
+) -> Result<VerifiedProof, CliError> {
+    let submission = Submission { proof, key, public_values: None };
+    Ok(verify_guarded(&Sp1Compressed::default(), &submission)?)
 }
 
 /// Reads public values: a file's bytes, or hexadecimal text.

@@ -1,13 +1,17 @@
-//! The `collimate` command: everything that a user of aggregated proofs checks, on their own machine and against any node.
+//! The `collimate` command: everything that a user of aggregated proofs does. One half talks to the service (wallet, deposit,
+//! submit, watch, inclusion), the other checks on the user's own machine and against any node, and needs no service.
 //!
-//! Results go to stdout, progress and errors to stderr. Exit codes: 0 it holds, 1 it does not hold, 2 the command is used
-//! wrongly, 3 the node, a file or the machine failed, so that there is no answer.
+//! Results go to stdout, progress and errors to stderr. Exit codes are in [`error`].
 
 mod args;
 mod commands;
 mod connection;
 mod error;
+mod format;
+mod home;
 mod input;
+mod keys;
+mod networks;
 mod outcome;
 
 use std::process::ExitCode;
@@ -18,6 +22,5 @@ use crate::args::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = commands::run(&cli.command, outcome::Progress::new(cli.quiet));
-    outcome::report(result, cli.json)
+    outcome::report(commands::run(&cli), cli.json)
 }

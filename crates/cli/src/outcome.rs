@@ -14,7 +14,8 @@ use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT};
 #[derive(Debug)]
 pub(crate) struct Outcome {
     json: serde_json::Result<String>,
-    rows: Rows,
+    text: String,
+    exit_code: u8,
 }
 
 /// Lines of label and value.
@@ -22,15 +23,21 @@ pub(crate) type Rows = Vec<(&'static str, String)>;
 
 impl Outcome {
     pub(crate) fn new(report: &impl Serialize, rows: Rows) -> Self {
-        Self { json: serde_json::to_string_pretty(report), rows }
-    }
-
-    fn text(&self) -> String {
-        let width = self.rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+        let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
         let line = |(label, value): &(&str, String)| {
             if width == 0 { value.clone() } else { format!("{label:<width$}  {value}") }
         };
-        self.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        Self::text(report, rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The same with text of any form.
+    pub(crate) fn text(report: &impl Serialize, text: String) -> Self {
+        Self { json: serde_json::to_string_pretty(report), text, exit_code: 0 }
+    }
+
+    /// A result of several parts, of which some failed.
+    pub(crate) fn with_exit_code(self, exit_code: u8) -> Self {
+        Self { exit_code, ..self }
     }
 }
 
@@ -57,13 +64,13 @@ impl Progress {
 pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCode {
     let (text, status) = match result {
         Ok(outcome) if as_json => match outcome.json {
-            Ok(json) => (Some(json), 0),
+            Ok(json) => (Some(json), outcome.exit_code),
             Err(error) => (Some(json!({"error": error.to_string()}).to_string()), ENVIRONMENT),
         },
-        Ok(outcome) => (Some(outcome.text()), 0),
+        Ok(outcome) => (Some(outcome.text), outcome.exit_code),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
-            (as_json.then(|| failure(&error)), error.exit_code())
+            (as_json.then(|| failure(&error).to_string()), error.exit_code())
         }
     };
     let printed = match text {
@@ -77,12 +84,13 @@ pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCo
     }
 }
 
-fn failure(error: &CliError) -> String {
+/// An error as JSON.
+pub(crate) fn failure(error: &CliError) -> serde_json::Value {
     let (code, message) = (error.code(), error.to_string());
     if error.exit_code() == DOES_NOT_HOLD {
-        json!({"holds": false, "code": code, "reason": message}).to_string()
+        json!({"holds": false, "code": code, "reason": message})
     } else {
-        json!({"error": {"code": code, "message": message}}).to_string()
+        json!({"error": {"code": code, "message": message}})
     }
 }
 

@@ -55,3 +55,5 @@ binding!(
     IRiscZeroVerifier,
     "../../contracts/artifacts/IRiscZeroVerifier.json"
 );
+// The example app of `contracts/src/consumer`, for tests of the whole way.
+binding!(petition, Petition, "../../contracts/artifacts/Petition.json");

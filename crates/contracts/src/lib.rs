@@ -25,8 +25,8 @@ pub mod signing;
 pub use bindings::{
     aggregation_mode_payment_service::AggregationModePaymentService,
     aligned_proof_aggregation_service::AlignedProofAggregationService,
-    operator_registry::OperatorRegistry, quorum_sp1_verifier::QuorumSP1Verifier,
-    sp1_groth16_verifier::SP1Groth16Verifier,
+    operator_registry::OperatorRegistry, petition::Petition,
+    quorum_sp1_verifier::QuorumSP1Verifier, sp1_groth16_verifier::SP1Groth16Verifier,
 };
 pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
 pub use error::ContractsError;

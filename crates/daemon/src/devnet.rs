@@ -5,6 +5,7 @@
 //!             ├─ PostgreSQL        state/postgres     (unless DATABASE_URL is given)
 //!             ├─ collimate-prover  state/prover
 //!             ├─ four operators    state/operators    (in this process, each with its own port)
+//!             ├─ payments poller, gateway
 //!             └─ aggregator        state/objects
 //! ```
 //!
@@ -15,34 +16,38 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use alloy::{primitives::U256, transports::http::reqwest::Url};
 use anyhow::{Context, Result, bail};
-use collimate_aggregator::{
-    Activity, Aggregator, Driver, Pauses, PlanSettings, Proving, QuorumOptions, QuorumSeal,
-    ServiceContract, Trigger, Troubles,
-};
-use collimate_attestation::{CollectorConfig, SigningContext};
+use collimate_aggregator::{Activity, Aggregator, Pauses, PlanSettings, Trigger, Troubles};
 use collimate_chain::{
     anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
+    follower::FollowConfig,
     provider::{Timeouts, connect},
-    tx::{RevertDecoder, TxConfig, TxManager},
+    tx::TxConfig,
 };
-use collimate_contracts::{Deployment, decode_revert};
+use collimate_contracts::Deployment;
 use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
+use collimate_gateway::{Gateway, GatewayConfig, GatewayDeployment, GatewayParts};
 use collimate_objects::Objects;
+use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_verifiers::VerifierPool;
+use prometheus::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{deployment, operators, prover_process::ProverProcess};
+use crate::{
+    deployment,
+    driver::{Parts, driver, signing_context},
+    operators,
+    prover_process::ProverProcess,
+};
 
 /// Settings of a devnet.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,6 +58,9 @@ pub(crate) struct DevnetOptions {
     /// Port of the Ethereum node; 0 takes any free one
     #[arg(long, default_value_t = 8545, env = "COLLIMATE_CHAIN_PORT")]
     pub chain_port: u16,
+    /// Port of the gateway; 0 takes any free one
+    #[arg(long, default_value_t = 8547, env = "COLLIMATE_GATEWAY_PORT")]
+    pub gateway_port: u16,
     /// The proving process; searched beside this program and in prover/target
     #[arg(long, env = "COLLIMATE_PROVER")]
     pub prover: Option<PathBuf>,
@@ -108,6 +116,10 @@ pub(crate) const OPERATORS: u32 = 4;
 const BLOCK_SECONDS: u64 = 1;
 /// Account of anvil's that sends the aggregator's transactions; 1 to 4 are the operators'.
 const AGGREGATOR_ACCOUNT: usize = 0;
+/// Account of anvil's that signs the gateway's receipts.
+const RECEIPT_ACCOUNT: usize = 8;
+/// Blocks that make a payment or a transaction final on a devnet, counting its own.
+const CONFIRMATIONS: NonZeroU64 = NonZeroU64::MIN.saturating_add(1);
 /// The cost that the aggregator may spend on one transaction on a devnet, in wei: one ether.
 const MAX_COST: u128 = 1_000_000_000_000_000_000;
 
@@ -119,11 +131,14 @@ pub(crate) struct Devnet {
     pub verifiers: VerifierPool,
     pub deployment: Deployment,
     pub rpc_url: String,
+    pub gateway_url: String,
     pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
     pub troubles: watch::Receiver<Troubles>,
     services: CancellationToken,
     aggregator: JoinHandle<()>,
+    gateway: JoinHandle<()>,
+    payments: JoinHandle<()>,
     operators: Vec<JoinHandle<()>>,
     prover: Option<JoinHandle<()>>,
     postgres: Option<EmbeddedPostgres>,
@@ -187,8 +202,7 @@ impl Devnet {
         });
         let prover = prover.transpose()?;
 
-        let context =
-            SigningContext { chain_id: deployment.chain_id, verifier: deployment.sp1_verifier };
+        let context = signing_context(&deployment);
         let mut endpoints = BTreeMap::new();
         let mut operators = vec![];
         for number in 0..OPERATORS {
@@ -215,58 +229,76 @@ impl Devnet {
         operators::begin_epoch(&deployment, &rpc_url).await?;
         say(&format!("{OPERATORS} operators registered, {} of them run here", operators.len()));
 
-        let provider = connect(&rpc_url, Timeouts::default())?;
-        let registry = deployment.registry.context("the devnet's deployment has a registry")?;
         let verifiers = VerifierPool::for_this_machine()?;
-        let activity = watch::Sender::new(Activity::Idle);
-        let watching = activity.subscribe();
-        let tx_config = TxConfig {
-            max_cost: U256::from(MAX_COST),
-            ..TxConfig::development_chain(deployment.chain_id)
-        };
-        let confirmations = tx_config.confirmations;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
         let prover_client = ProverClient::new(prover_settings, objects.clone());
-        let driver = Driver {
+        let provider = connect(&rpc_url, Timeouts::default())?;
+        let driver = driver(Parts {
+            provider: provider.clone(),
+            deployment: deployment.clone(),
             store: store.clone(),
-            service: ServiceContract::check(
-                provider.clone(),
-                deployment.service,
-                programs.chunk_aggregator.program_id,
-            )
-            .await?,
-            deployment: collimate_store::Deployment {
-                chain_id: deployment.chain_id,
-                contract: deployment.service.into_array(),
+            objects: objects.clone(),
+            verifiers: verifiers.clone(),
+            prover: prover_client.clone(),
+            signer: development_signer(AGGREGATOR_ACCOUNT)?,
+            transactions: TxConfig {
+                max_cost: U256::from(MAX_COST),
+                ..TxConfig::development_chain(deployment.chain_id)
             },
-            proving: Proving {
-                prover: Arc::new(prover_client.clone()),
-                objects: objects.clone(),
-                verifiers: verifiers.clone(),
-                parallel: NonZeroUsize::MIN,
-            },
-            sealer: Arc::new(QuorumSeal::new(
-                provider.clone(),
-                QuorumOptions {
-                    registry,
-                    context,
-                    endpoints,
-                    collector: CollectorConfig::default(),
-                },
-            )),
-            transactions: TxManager::new(
-                provider,
-                development_signer(AGGREGATOR_ACCOUNT)?,
-                Arc::new(store.transactions()),
-                tx_config,
-                RevertDecoder::new(decode_revert),
-            ),
-            programs,
+            operators: endpoints,
             plan: options.plan(),
-            confirmations,
+            parallel: NonZeroUsize::MIN,
             poll: Duration::from_millis(500),
-            activity,
+        })
+        .await?;
+        let watching = driver.activity.subscribe();
+        let payment_service =
+            deployment.payments.context("the devnet's deployment has a payment service")?;
+        let payments = Poller::new(
+            provider.clone(),
+            store.clone(),
+            PollerConfig {
+                contract: payment_service,
+                start_block: deployment.block,
+                confirmations: CONFIRMATIONS,
+                poll_interval: Duration::from_millis(200),
+                follow: FollowConfig::default(),
+            },
+        );
+        let (payments, stop) = (payments.await?, services.child_token());
+        let payments = tokio::spawn(async move {
+            if let Err(error) = payments.run(stop).await {
+                tracing::error!(%error, "the payments poller stopped");
+            }
+        });
+        let gateway = GatewayConfig {
+            listen: (Ipv4Addr::LOCALHOST, options.gateway_port).into(),
+            // One user with many proofs, on a machine of its own.
+            client_rate: None,
+            account_rate: None,
+            ..GatewayConfig::default()
         };
+        let parts = GatewayParts {
+            store: store.clone(),
+            objects: objects.clone(),
+            verifiers: verifiers.clone(),
+            provider,
+            receipt_signer: development_signer(RECEIPT_ACCOUNT)?,
+            deployment: GatewayDeployment {
+                chain_id: deployment.chain_id,
+                payment_service,
+                aggregation_service: deployment.service,
+            },
+            registry: Registry::new(),
+        };
+        let (gateway, stop) = (Gateway::bind(gateway, parts).await?, services.child_token());
+        let gateway_url = format!("http://{}", gateway.local_addr());
+        say(&format!("gateway at {gateway_url}, its interface at {gateway_url}/docs"));
+        let gateway = tokio::spawn(async move {
+            if let Err(error) = gateway.run(stop).await {
+                tracing::error!(%error, "the gateway stopped");
+            }
+        });
         let aggregator = Aggregator::new(driver, trigger, Pauses::default());
         let troubles = aggregator.troubles();
         let aggregator = tokio::spawn(aggregator.run(services.child_token()));
@@ -276,11 +308,14 @@ impl Devnet {
             verifiers,
             deployment,
             rpc_url,
+            gateway_url,
             prover_client,
             activity: watching,
             troubles,
             services,
             aggregator,
+            gateway,
+            payments,
             operators,
             prover,
             postgres,
@@ -292,6 +327,8 @@ impl Devnet {
     /// Stops everything in reverse order: intake first, the chain and the database last.
     pub(crate) async fn stop(self) -> Result<()> {
         self.services.cancel();
+        self.gateway.await?;
+        self.payments.await?;
         self.aggregator.await?;
         for operator in self.operators {
             operator.await?;

@@ -1,17 +1,23 @@
 //! `collimated`: the services of Collimate.
 
+mod audit;
+mod check;
+mod config;
 mod demo;
 mod deployment;
 mod devnet;
+mod driver;
 mod operators;
 mod progress;
 mod prover_process;
 mod report;
 mod reuse;
+mod serve;
 mod submission;
 
 use std::{
     io::{IsTerminal, Write},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -26,8 +32,11 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    config::Config,
     demo::DemoOptions,
     devnet::{Devnet, DevnetOptions},
+    driver::stored,
+    serve::{Service, Shared},
 };
 
 #[derive(Debug, Parser)]
@@ -43,6 +52,58 @@ enum Command {
     Demo(Box<DemoOptions>),
     /// Run everything on a chain of its own until told to stop
     Devnet(DevnetCommand),
+    /// Run services against an Ethereum node until told to stop
+    Serve {
+        #[command(flatten)]
+        settings: Settings,
+        /// The services; by default payments, and those that the configuration has a section for
+        services: Vec<Service>,
+    },
+    /// Work with the configuration of the services
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Compare database, object store and chain, and name whatever one says and another denies
+    Audit {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the aggregator open a run with what is queued, whatever its settings wait for
+    RequestRun {
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Show the settings, and try everything that they name: node, contracts, keys, database, object store, prover
+    Check {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where the settings come from.
+#[derive(Debug, clap::Args)]
+struct Settings {
+    /// The configuration, as in docs/collimated.example.toml
+    #[arg(long, value_name = "FILE", default_value = "collimated.toml", env = "COLLIMATE_CONFIG")]
+    config: PathBuf,
+    /// A setting that wins over file and environment, such as chain.rpc_url=http://…; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<Config> {
+        Config::load(&self.config, &self.set)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +128,7 @@ struct DevnetCommand {
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     rpc_url: &'a str,
+    gateway_url: &'a str,
     deployment: &'a Deployment,
 }
 
@@ -119,6 +181,18 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo(options) => demo::run(*options, shutdown).await,
         Command::Devnet(options) => devnet(options, shutdown).await,
+        Command::Serve { settings, services } => {
+            serve::run(settings.load()?, services, shutdown).await
+        }
+        Command::Config(ConfigCommand::Check { settings, json }) => {
+            check::run(&settings.load()?, json).await
+        }
+        Command::Audit { settings, json } => audit::run(&settings.load()?, json).await,
+        Command::RequestRun { settings } => {
+            let shared = Shared::connect(&settings.load()?).await?;
+            shared.store.request_run(&stored(&shared.deployment)).await?;
+            shared.close().await
+        }
     }
 }
 
@@ -128,7 +202,11 @@ async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<(
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
     let file = options.devnet.state.join("deployment.json");
     if options.json {
-        let ready = Ready { rpc_url: &devnet.rpc_url, deployment: &devnet.deployment };
+        let ready = Ready {
+            rpc_url: &devnet.rpc_url,
+            gateway_url: &devnet.gateway_url,
+            deployment: &devnet.deployment,
+        };
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
     }
     eprintln!("ready: `collimate --deployment {}` talks to it; Ctrl-C stops it", file.display());

@@ -41,11 +41,8 @@ async fn sweep(shared: &Shared, patience: Duration) -> Result<(), Fault> {
             if shared.shutdown.is_cancelled() {
                 return Ok(());
             }
-            let outcome = match finish(shared, *id).await {
-                Ok(outcome) => outcome,
-                // Logged where it happened; the proof stays for the next sweep.
-                Err(_) => "postponed",
-            };
+            // An error is logged where it happened; the proof stays for the next sweep.
+            let outcome = finish(shared, *id).await.unwrap_or("postponed");
             tracing::info!(proof = %id, outcome, "unfinished submission");
             shared.metrics.swept.with_label_values(&[outcome]).inc();
         }

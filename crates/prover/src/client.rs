@@ -20,10 +20,12 @@ pub struct ProverSettings {
 }
 
 impl ProverSettings {
-    /// Settings with the usual times: a question a second, ten minutes of patience.
+    /// Settings with the usual times: four questions a second, so that little time passes between a proof and its use, and
+    /// ten minutes of patience.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), poll: Duration::from_secs(1), patience: Duration::from_secs(600) }
+        let poll = Duration::from_millis(250);
+        Self { url: url.into(), poll, patience: Duration::from_secs(600) }
     }
 }
 

@@ -1,3 +1,5 @@
+use std::{io, path::PathBuf};
+
 use alloy::{
     contract,
     primitives::{Address, B256, TxHash},
@@ -7,12 +9,16 @@ use collimate_chain::ChainError;
 use collimate_core::Commitment;
 use thiserror::Error;
 
+use crate::GatewayError;
+
 /// Everything that this crate reports.
 ///
 /// | group | codes | meaning |
 /// |---|---|---|
 /// | could not find out | SDK-001, 003-007, 009, 010, 020, 021, CHN-… | node, addresses or request have to change |
-/// | does not hold | SDK-002, 008, 011-019 | what was claimed, or published, is not so |
+/// | does not hold | SDK-002, 008, 011-019, 029, 040 | what was claimed, or published, is not so |
+/// | files and purchases | SDK-022 to 028 | profile, file or order has to change |
+/// | the gateway | GTW-…, SDK-030 to 039 | see [`GatewayError`] |
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SdkError {
@@ -236,6 +242,85 @@ pub enum SdkError {
         /// What the parser met.
         reason: String,
     },
+    /// Text that is no network profile.
+    #[error(
+        "[SDK-022] not a network profile: {reason}; give the file that `collimated devnet` or the operator wrote"
+    )]
+    MalformedProfile {
+        /// What the parser met.
+        reason: String,
+    },
+    /// A file cannot be used.
+    #[error("[SDK-023] cannot {action} {}: {source}; check that it exists and may be used", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another process sends transactions with this journal.
+    #[error(
+        "[SDK-024] another process sends transactions from {}; wait until it is done", folder.display()
+    )]
+    JournalInUse {
+        /// The journal's folder.
+        folder: PathBuf,
+    },
+    /// An order that the contract would refuse.
+    #[error("[SDK-025] nothing was sent: {reason}")]
+    CannotOrder {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Another contract than the payment service.
+    #[error(
+        "[SDK-026] the contract at {contract} is no AggregationModePaymentService; check the profile's payment_service"
+    )]
+    NotPayments {
+        /// The address.
+        contract: Address,
+    },
+    /// A deposit that was mined without a purchase.
+    #[error(
+        "[SDK-027] transaction {transaction} bought nothing from {contract}; it is not what it is taken for: check the profile's payment_service"
+    )]
+    NoPurchase {
+        /// The transaction.
+        transaction: TxHash,
+        /// The contract.
+        contract: Address,
+    },
+    /// The profile lacks what is needed.
+    #[error("[SDK-028] the network profile {name} has no {field}; add it to the profile")]
+    ProfileLacks {
+        /// The profile.
+        name: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// The contract confirms proofs that do not exist.
+    #[error(
+        "[SDK-029] the contract at {contract} did not tell the proof from a forgery; it is not what it is taken for"
+    )]
+    AcceptsForgery {
+        /// The contract.
+        contract: Address,
+    },
+    /// An inclusion of another proof.
+    #[error(
+        "[SDK-040] the inclusion is of commitment {found}, the proof's is {expected}; do not use it"
+    )]
+    OtherCommitment {
+        /// Of the proof.
+        expected: Commitment,
+        /// Of the inclusion.
+        found: Commitment,
+    },
+    /// The gateway; its refusals have codes of their own.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     /// The chain's layer failed; it has codes of its own.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -267,6 +352,16 @@ impl SdkError {
             Self::InclusionDenied { .. } => "SDK-019",
             Self::NotFoundInReadable { .. } => "SDK-020",
             Self::MalformedBundle { .. } => "SDK-021",
+            Self::MalformedProfile { .. } => "SDK-022",
+            Self::File { .. } => "SDK-023",
+            Self::JournalInUse { .. } => "SDK-024",
+            Self::CannotOrder { .. } => "SDK-025",
+            Self::NotPayments { .. } => "SDK-026",
+            Self::NoPurchase { .. } => "SDK-027",
+            Self::ProfileLacks { .. } => "SDK-028",
+            Self::AcceptsForgery { .. } => "SDK-029",
+            Self::OtherCommitment { .. } => "SDK-040",
+            Self::Gateway(error) => error.code(),
             Self::Chain(error) => error.code(),
         }
     }
@@ -287,6 +382,8 @@ impl SdkError {
                 | Self::BundleInconsistent { .. }
                 | Self::BundleNotOnChain { .. }
                 | Self::InclusionDenied { .. }
+                | Self::AcceptsForgery { .. }
+                | Self::OtherCommitment { .. }
         )
     }
 

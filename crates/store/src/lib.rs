@@ -30,6 +30,7 @@
 //! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
 
 mod admission;
+mod audit;
 mod credits;
 mod cursors;
 mod embedded;
@@ -46,6 +47,7 @@ mod store;
 mod submissions;
 mod transactions;
 
+pub use audit::{CreditedPurchase, Violation};
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;

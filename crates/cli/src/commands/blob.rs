@@ -14,6 +14,7 @@ use crate::{
     connection::ChainArgs,
     error::CliError,
     input::read_at_most,
+    networks::Networks,
     outcome::{Outcome, Progress},
 };
 
@@ -54,11 +55,15 @@ struct Report {
     commitments: Vec<Commitment>,
 }
 
-pub(crate) async fn run(args: &BlobArgs, progress: Progress) -> Result<Outcome, CliError> {
+pub(crate) async fn run(
+    args: &BlobArgs,
+    networks: &Networks,
+    progress: Progress,
+) -> Result<Outcome, CliError> {
     let from_files = args.read_files()?;
     let named = args.run.root.is_some() || args.run.tx.is_some();
     let (blobs, report) = match (named, from_files) {
-        (true, from_files) => args.of_run(from_files, progress).await?,
+        (true, from_files) => args.of_run(from_files, networks, progress).await?,
         (false, Some(blobs)) => {
             let report = decode(&blobs, args.count)?;
             (blobs, report)
@@ -112,9 +117,10 @@ impl BlobArgs {
     async fn of_run(
         &self,
         from_files: Option<Vec<Vec<u8>>>,
+        networks: &Networks,
         progress: Progress,
     ) -> Result<(Vec<Vec<u8>>, Report), CliError> {
-        let connection = self.chain.connect(None).await?;
+        let connection = self.chain.connect(None, networks).await?;
         let run = match (self.run.tx, self.run.root) {
             (Some(transaction), _) => {
                 connection.aggregation.run_of_transaction(transaction).await?

@@ -10,6 +10,7 @@ use crate::{
     connection::ChainArgs,
     error::CliError,
     input::read_text,
+    networks::Networks,
     outcome::{Outcome, Progress},
 };
 
@@ -21,13 +22,14 @@ const MAX_BUNDLE_BYTES: u64 = 1 << 20;
     after_help = "A bundle proves nothing by itself: its author chose all that it says. Without a node only its \
     consistency is checked; with one, the contract that YOU name is asked.\n\nExamples:\n  \
     collimate verify-bundle bundle.json\n  \
+    collimate verify-bundle bundle.json --network devnet\n  \
     collimate verify-bundle bundle.json --rpc-url http://localhost:8545 --contract 0x5FbD…"
 )]
 pub(crate) struct VerifyBundleArgs {
     /// The bundle, as `collimate verify-inclusion --bundle-out` writes it
     #[arg(value_name = "FILE")]
     bundle: PathBuf,
-    /// Ask no node, even if COLLIMATE_RPC_URL is set
+    /// Ask no node, even if COLLIMATE_RPC_URL is set or a network is in use
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
@@ -42,19 +44,23 @@ struct Report<'a> {
     bundle: &'a InclusionBundle,
 }
 
-pub(crate) async fn run(args: &VerifyBundleArgs, progress: Progress) -> Result<Outcome, CliError> {
+pub(crate) async fn run(
+    args: &VerifyBundleArgs,
+    networks: &Networks,
+    progress: Progress,
+) -> Result<Outcome, CliError> {
     let bundle = read_bundle(&args.bundle)?;
     bundle.verify_offline()?;
-    let on_chain = !args.offline && args.chain.rpc_url.is_some();
+    let on_chain = !args.offline && args.chain.has_node(networks)?;
     if on_chain {
         progress.say("asking the contract");
-        let connection = args.chain.connect(Some(bundle.chain_id)).await?;
+        let connection = args.chain.connect(Some(bundle.chain_id), networks).await?;
         connection.aggregation.verify_bundle(&bundle).await?;
     }
     let checked = if on_chain {
         "yes: consistent, registered as it says, and confirmed by the contract"
     } else {
-        "yes: consistent; no contract was asked (give --rpc-url and --contract)"
+        "yes: consistent; no contract was asked (give --network, or --rpc-url and --contract)"
     };
     let rows = vec![
         ("holds", checked.to_owned()),

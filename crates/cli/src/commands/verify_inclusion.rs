@@ -16,6 +16,7 @@ use crate::{
     connection::{ChainArgs, Connection},
     error::CliError,
     input::{ProofArgs, public_values},
+    networks::Networks,
     outcome::{Outcome, Progress, Rows},
 };
 
@@ -24,6 +25,7 @@ use crate::{
     after_help = "What is done: a proof file is verified here; the run is found by its root, its transaction, the path, \
     or by searching from a block on; the path is derived from the run's blobs unless it is given; the contract must confirm \
     the inclusion and deny an altered public value and another program; the root is rebuilt from the blobs.\n\nExamples:\n  \
+    collimate verify-inclusion --proof proofs/fibonacci.proof --network devnet\n  \
     collimate verify-inclusion --proof proofs/fibonacci.proof --deployment devnet.json --rpc-url http://localhost:8545\n  \
     collimate verify-inclusion --proof proof.bin --tx 0x51c2… --bundle-out bundle.json\n  \
     collimate verify-inclusion --program-id 0x00e3… --public-values 0x0a00… --root 0x9f1c… --json\n  \
@@ -51,7 +53,7 @@ pub(crate) struct VerifyInclusionArgs {
     /// Ask the contract only; for runs whose blobs nobody keeps any more. Needs --path or --bundle
     #[arg(long)]
     no_blob: bool,
-    /// Search for the run from this block on. Default: the deployment's first block
+    /// Search for the run from this block on. Default: the first block of deployment or profile
     #[arg(long, value_name = "NUMBER")]
     from_block: Option<u64>,
     /// Write everything that shows the inclusion to this file
@@ -88,6 +90,7 @@ struct Report {
 
 pub(crate) async fn run(
     args: &VerifyInclusionArgs,
+    networks: &Networks,
     progress: Progress,
 ) -> Result<Outcome, CliError> {
     let claim = args.claim(progress)?;
@@ -97,7 +100,7 @@ pub(crate) async fn run(
             remedy: "give --path or --bundle, or leave --no-blob out",
         });
     }
-    let connection = args.chain.connect(None).await?;
+    let connection = args.chain.connect(None, networks).await?;
     let aggregation = &connection.aggregation;
     let (run, content) = args.find_run(&connection, &claim, progress).await?;
     let derived = content.as_ref().map(|content| content.path(&claim.commitment)).transpose()?;

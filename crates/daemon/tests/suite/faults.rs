@@ -151,7 +151,16 @@ fn a_devnet_says_where_it_is_and_stops_without_a_trace() {
     let state = folder.path().join("state");
     let mut devnet = Command::new(env!("CARGO_BIN_EXE_collimated"))
         .current_dir(root())
-        .args(["devnet", "--json", "--no-prover", "--chain-port", "0", "--state"])
+        .args([
+            "devnet",
+            "--json",
+            "--no-prover",
+            "--chain-port",
+            "0",
+            "--gateway-port",
+            "0",
+            "--state",
+        ])
         .arg(&state)
         .env_remove("DATABASE_URL")
         .stdout(Stdio::piped())

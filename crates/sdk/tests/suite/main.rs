@@ -8,5 +8,10 @@
 )]
 
 mod chain;
+mod fake_gateway;
+mod gateway;
 mod network;
 mod offline;
+mod payments;
+mod service;
+mod whole_way;

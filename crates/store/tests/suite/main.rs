@@ -7,6 +7,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod audit;
 mod credits;
 mod embedded;
 mod interleavings;

@@ -25,6 +25,7 @@ pub(crate) fn proving_demo(state: &Path, more: &[&str]) -> Command {
         .arg(state)
         .args(more)
         .env("COLLIMATE_CHAIN_PORT", "0")
+        .env("COLLIMATE_GATEWAY_PORT", "0")
         .env_remove("DATABASE_URL")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -28,6 +28,9 @@ use collimate_core::{
 /// `mstore8(0, 0); return(0, 1)`.
 const FAKE_VERIFIER_THAT_ACCEPTS_EVERYTHING: [u8; 10] = hex!("600060005360016000f3");
 
+/// Price of a credit: a thousandth of an ether.
+pub(crate) const PRICE_WEI: u128 = 1_000_000_000_000_000;
+
 pub(crate) struct Network {
     pub(crate) anvil: Anvil,
     pub(crate) provider: DynProvider,
@@ -37,7 +40,8 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) async fn start() -> Self {
         let anvil = Anvil::start(AnvilOptions::default()).await.expect("anvil starts");
-        let wallet = EthereumWallet::from(development_signer(0).unwrap().inner().clone());
+        let signer = development_signer(0).unwrap();
+        let wallet = EthereumWallet::from(signer.inner().clone());
         let url = anvil.url().parse().unwrap();
         let provider = ProviderBuilder::new().wallet(wallet).connect_http(url).erased();
         let verifier = deploy_code(&provider, &FAKE_VERIFIER_THAT_ACCEPTS_EVERYTHING).await;
@@ -45,7 +49,16 @@ impl Network {
             program_id: B256::repeat_byte(1),
             verification: Sp1Verification::Existing(verifier),
             risc0: None,
-            payments: None,
+            payments: Some(PaymentsConfig {
+                owner: signer.address(),
+                delay_seconds: 60,
+                terms: Terms {
+                    price_wei: PRICE_WEI,
+                    validity_seconds: 30 * 86_400,
+                    daily_cap: 1_000,
+                    packages: vec![Package { credits: 10, price_wei: 8 * PRICE_WEI }],
+                },
+            }),
         };
         let deployment = deploy(provider.clone(), &config).await.expect("deploys");
         Self { anvil, provider, deployment }

@@ -1,73 +1,21 @@
-//! The real command against a real node: what it prints, and how it exits.
+//! Checks on the user's own machine: what the real command prints against a real node, and how it exits.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-#[path = "../../sdk/tests/suite/network/mod.rs"]
-mod network;
-
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{fs, path::Path};
 
 use alloy::primitives::{B256, Bytes};
 use collimate_core::Commitment;
-use network::{Network, commitments, program};
 use serde_json::Value;
 
-/// A command without the caller's environment.
-fn collimate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_collimate"))
-        .args(arguments)
-        .env_clear()
-        .output()
-        .expect("the command starts")
-}
-
-/// Runs with `--json`, checks the exit code and parses stdout.
-fn json(arguments: &[&str], exit_code: i32) -> Value {
-    let output = collimate(&[arguments, &["--json"]].concat());
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(exit_code), "{arguments:?}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    serde_json::from_slice(&output.stdout).expect("stdout is JSON and nothing else")
-}
-
-/// Code of an error or of a verdict.
-fn code(answer: &Value) -> &str {
-    answer["code"].as_str().or(answer["error"]["code"].as_str()).expect("a code")
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A real proof with its key beside it.
-fn real_proof() -> Option<String> {
-    let proof = repository().join("proofs/fibonacci.proof");
-    if proof.is_file() {
-        return Some(proof.to_str().unwrap().to_owned());
-    }
-    eprintln!("!!! SKIPPED: {} is not there", proof.display());
-    None
-}
+use crate::{
+    command::{code, collimate, file, json, real_proof},
+    network::{Network, commitments, program},
+};
 
 /// Writes the deployment as `collimated devnet` does.
 fn deployment_file(network: &Network, folder: &Path) -> String {
     let path = folder.join("deployment.json");
     fs::write(&path, serde_json::to_vec(&network.deployment).unwrap()).unwrap();
     path.to_str().unwrap().to_owned()
-}
-
-fn file(folder: &Path, name: &str) -> String {
-    folder.join(name).to_str().unwrap().to_owned()
 }
 
 #[test]

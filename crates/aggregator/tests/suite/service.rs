@@ -1,0 +1,262 @@
+//! The service on a real node and a real database, with a fake prover, a fake seal and a contract that takes it: which run is
+//! worked on, and when.
+
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use alloy::{
+    network::{EthereumWallet, TransactionBuilder},
+    primitives::{B256, Bytes, bytes},
+    providers::{Provider, ProviderBuilder},
+    rpc::types::TransactionRequest,
+};
+use async_trait::async_trait;
+use collimate_aggregator::{
+    Activity, Aggregator, AggregatorError, Backoff, Driver, Pauses, PlanSettings, Proving, Seal,
+    SealRequest, ServiceContract, Trigger, Troubles,
+};
+use collimate_chain::{
+    anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
+    provider::{Timeouts, connect},
+    tx::{RevertDecoder, TxConfig, TxManager},
+};
+use collimate_contracts::{DeployConfig, Sp1Verification, decode_revert, deploy};
+use collimate_prover_client::AggregationPrograms;
+use collimate_store::{Deployment, ProofStatus, Run, RunStatus};
+use collimate_verifiers::VerifierPool;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{FakeProver, Stores, asked, committed};
+
+/// Creation code of a verifier that accepts everything: its code is STOP.
+const ACCEPTS_ALL: Bytes = bytes!("60016000f3");
+/// Creation code of one that refuses everything: its code is INVALID.
+const REFUSES_ALL: Bytes = bytes!("60fe60005360016000f3");
+
+#[derive(Debug)]
+struct FakeSeal;
+
+#[async_trait]
+impl Seal for FakeSeal {
+    async fn seal(
+        &self,
+        _request: &SealRequest,
+        _detail: &(dyn for<'a> Fn(&'a str) + Send + Sync),
+    ) -> Result<Vec<u8>, AggregatorError> {
+        Ok(vec![1])
+    }
+
+    async fn is_stale(&self, _seal: &[u8]) -> Result<bool, AggregatorError> {
+        Ok(false)
+    }
+}
+
+struct World {
+    stores: Stores,
+    anvil: Anvil,
+    deployment: Deployment,
+}
+
+struct Service {
+    troubles: watch::Receiver<Troubles>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    async fn start(verifier: Bytes) -> Self {
+        let options = AnvilOptions { mining: Mining::Every(1), ..AnvilOptions::default() };
+        let anvil = Anvil::start(options).await.unwrap();
+        let wallet = EthereumWallet::from(development_signer(9).unwrap().inner().clone());
+        let provider =
+            ProviderBuilder::new().wallet(wallet).connect_http(anvil.url().parse().unwrap());
+        let verifier = TransactionRequest::default().with_deploy_code(verifier);
+        let receipt =
+            provider.send_transaction(verifier).await.unwrap().get_receipt().await.unwrap();
+        let program = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
+        let config = DeployConfig {
+            program_id: B256::from(program.0),
+            verification: Sp1Verification::Existing(receipt.contract_address.unwrap()),
+            risc0: None,
+            payments: None,
+        };
+        let deployed = deploy(provider, &config).await.unwrap();
+        let deployment =
+            Deployment { chain_id: DEVELOPMENT_CHAIN_ID, contract: deployed.service.into_array() };
+        Self { stores: Stores::start().await, anvil, deployment }
+    }
+
+    async fn serve(
+        &self,
+        prover: &Arc<FakeProver>,
+        plan: PlanSettings,
+        trigger: Trigger,
+    ) -> Service {
+        let provider = connect(&self.anvil.url(), Timeouts::default()).unwrap();
+        let programs = AggregationPrograms::committed().unwrap();
+        let config = TxConfig::development_chain(DEVELOPMENT_CHAIN_ID);
+        let program = programs.chunk_aggregator.program_id;
+        let driver = Driver {
+            store: self.stores.store.clone(),
+            service: ServiceContract::check(
+                provider.clone(),
+                self.deployment.contract.into(),
+                program,
+            )
+            .await
+            .unwrap(),
+            deployment: self.deployment,
+            proving: Proving {
+                prover: prover.clone(),
+                objects: self.stores.objects.clone(),
+                verifiers: VerifierPool::for_this_machine().unwrap(),
+                parallel: NonZeroUsize::MIN,
+            },
+            sealer: Arc::new(FakeSeal),
+            confirmations: config.confirmations,
+            transactions: TxManager::new(
+                provider,
+                development_signer(0).unwrap(),
+                Arc::new(self.stores.store.transactions()),
+                config,
+                RevertDecoder::new(decode_revert),
+            ),
+            programs,
+            plan,
+            poll: Duration::from_millis(100),
+            activity: watch::Sender::new(Activity::Idle),
+        };
+        let pauses = Pauses {
+            idle: Duration::from_millis(20),
+            backoff: Backoff {
+                first: Duration::from_millis(200),
+                longest: Duration::from_millis(200),
+                permanent: Duration::from_millis(400),
+            },
+            ..Pauses::default()
+        };
+        let service = Aggregator::new(driver, trigger, pauses);
+        let (troubles, stop) = (service.troubles(), CancellationToken::new());
+        let task = tokio::spawn(service.run(stop.clone()));
+        Service { troubles, stop, task }
+    }
+
+    async fn run(&self, id: i64) -> Option<Run> {
+        self.stores.store.run(id).await.unwrap()
+    }
+
+    /// Waits until a run has a status.
+    async fn reaches(&self, id: i64, status: RunStatus) -> Run {
+        let reached = async {
+            loop {
+                match self.run(id).await {
+                    Some(run) if run.status == status => return run,
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(90), reached).await;
+        match waited {
+            Ok(run) => run,
+            Err(_) => panic!("run {id} is {:?}", self.run(id).await),
+        }
+    }
+}
+
+impl Service {
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn prover_of_the_committed_run(stores: &Stores, poisoned: BTreeSet<[u8; 32]>) -> Arc<FakeProver> {
+    Arc::new(FakeProver {
+        poisoned: poisoned.into(),
+        // Nothing is known about the proof: the machine is to blame.
+        reason: Some("[PRV-013] the proving process died"),
+        output: Some((stores.objects.clone(), committed("run/run.proof"))),
+        ..FakeProver::default()
+    })
+}
+
+const WHENEVER: Trigger = Trigger { count: 4, age: Duration::ZERO, bytes: u64::MAX, fee: None };
+const WHEN_ASKED: Trigger =
+    Trigger { count: 100, age: Duration::from_secs(9_999), bytes: u64::MAX, fee: None };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {
+    let world = World::start(ACCEPTS_ALL).await;
+    let (_, bad) = world.stores.queue_nonsense().await;
+    let prover = prover_of_the_committed_run(&world.stores, [bad.0].into());
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    world.reaches(1, RunStatus::Proving).await;
+    let mut troubles = service.troubles.clone();
+    let told = troubles.wait_for(|troubles| troubles.contains_key(&Some(1))).await.unwrap().clone();
+    assert_eq!(told[&Some(1)].code, "PRC-003");
+
+    // Stopped meanwhile, or it would take the first of the four alone.
+    service.stop().await;
+    world.stores.queue_samples().await;
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    let second = world.reaches(2, RunStatus::Final).await;
+    assert_eq!(second.leaf_count, 4);
+    let waiting = world.stores.store.proofs_of_run(1).await.unwrap();
+    assert_eq!(waiting[0].status, ProofStatus::Proving, "nothing accepted is lost");
+    assert!(service.troubles.borrow().contains_key(&Some(1)), "somebody is told");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_contract_refuses_is_told_of_and_tried_again_with_pauses() {
+    let world = World::start(REFUSES_ALL).await;
+    world.stores.queue_samples().await;
+    let prover = prover_of_the_committed_run(&world.stores, BTreeSet::new());
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    let mut troubles = service.troubles.clone();
+    let refused = |troubles: &Troubles| troubles.get(&Some(1)).is_some_and(|t| t.times == 2);
+    let told = troubles.wait_for(refused).await.unwrap()[&Some(1)].clone();
+    assert_eq!(told.code, "AGG-013");
+    let run = world.run(1).await.unwrap();
+    assert!(run.attempts <= 3, "{} attempts", run.attempts);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_can_only_be_proven_in_parts_gives_way_to_smaller_ones() {
+    let world = World::start(ACCEPTS_ALL).await;
+    world.stores.queue_samples().await;
+    let prover = Arc::new(FakeProver { at_most: Some(2), ..FakeProver::default() });
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    let first = world.reaches(1, RunStatus::Failed).await;
+    assert_eq!(first.code.as_deref(), Some("AGG-011"));
+    let second = world.reaches(2, RunStatus::Proving).await;
+    assert_eq!(second.leaf_count, 2);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_chunks_are_proven_before_an_operator_asks_for_the_run() {
+    let world = World::start(ACCEPTS_ALL).await;
+    world.stores.queue_samples().await;
+    world.stores.queue_nonsense().await;
+    let prover = prover_of_the_committed_run(&world.stores, BTreeSet::new());
+    let chunks_of_two = PlanSettings { direct_max: 2, chunk_size_log2: 1 };
+    let service = world.serve(&prover, chunks_of_two, WHEN_ASKED).await;
+    while asked(&prover) < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(asked(&prover), 2, "the fifth proof fills no chunk, and none is proven twice");
+    assert_eq!(world.run(1).await, None);
+
+    world.stores.store.request_run(&world.deployment).await.unwrap();
+    let run = world.reaches(1, RunStatus::Proving).await;
+    assert_eq!(run.leaf_count, 5);
+    while asked(&prover) < 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let asked = prover.asked.lock().unwrap().clone();
+    assert_eq!(asked[..2], asked[2..4], "the run's first chunks are those that were proven");
+    service.stop().await;
+}

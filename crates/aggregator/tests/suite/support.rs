@@ -1,0 +1,146 @@
+//! The committed sample proofs, stored and queued, and a fake prover.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    path::Path,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use collimate_aggregator::{Member, Prove};
+use collimate_objects::{Key, Objects};
+use collimate_prover_client::{Job, JobId, JobStatus, ProverClientError};
+use collimate_store::{EmbeddedPostgres, NewProof, ProofId, ProofSystem, Store};
+use collimate_verifiers::{ProgramKey, Submission, sp1::Sp1Compressed, verify_guarded};
+
+const SAMPLES: [&str; 4] = ["ecdsa_secp256k1", "fibonacci", "merkle_membership", "sha256_preimage"];
+
+/// A file below the project's `proofs`.
+pub(crate) fn committed(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs").join(name)).unwrap()
+}
+
+/// A database and an object store.
+pub(crate) struct Stores {
+    _folder: tempfile::TempDir,
+    _server: EmbeddedPostgres,
+    pub store: Store,
+    pub objects: Objects,
+}
+
+impl Stores {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = EmbeddedPostgres::start(&folder.path().join("postgres")).await.unwrap();
+        let store = Store::connect(server.url()).await.unwrap();
+        let objects = Objects::folder(&folder.path().join("objects")).unwrap();
+        Self { _folder: folder, _server: server, store, objects }
+    }
+
+    async fn queue(&self, member: &Member) -> ProofId {
+        let new = NewProof {
+            proof_hash: member.object.0,
+            proof_system: ProofSystem::Sp1,
+            program_id: member.program_id.0,
+            vk: member.verifying_key.clone(),
+            public_values: member.public_values.clone(),
+            commitment: member.commitment().0,
+        };
+        let id = self.store.insert_proof(&new).await.unwrap().id;
+        self.store.mark_verified(id).await.unwrap();
+        self.store.queue(id).await.unwrap();
+        id
+    }
+
+    /// The committed sample proofs.
+    pub(crate) async fn queue_samples(&self) -> Vec<Member> {
+        let mut members = vec![];
+        for name in SAMPLES {
+            let proof = committed(&format!("{name}.proof"));
+            let verifying_key = committed(&format!("{name}.vk"));
+            let key = ProgramKey::VerifyingKey(verifying_key.clone());
+            let submission = Submission { proof: proof.clone(), key, public_values: None };
+            let verified = verify_guarded(&Sp1Compressed::default(), &submission).unwrap();
+            let member = Member {
+                object: self.objects.put(proof).await.unwrap(),
+                program_id: verified.program_id,
+                verifying_key,
+                public_values: verified.public_values,
+            };
+            self.queue(&member).await;
+            members.push(member);
+        }
+        members
+    }
+
+    /// A proof that slipped through the door: a file that is none.
+    pub(crate) async fn queue_nonsense(&self) -> (ProofId, Key) {
+        let object = self.objects.put(&b"no proof"[..]).await.unwrap();
+        let member = Member {
+            object,
+            program_id: collimate_core::ProgramId::from_sp1_words([3; 8]),
+            verifying_key: vec![],
+            public_values: vec![1],
+        };
+        (self.queue(&member).await, object)
+    }
+}
+
+/// Fails every job that has a poisoned proof in it, as the real engine does, and keeps the jobs.
+#[derive(Default)]
+pub(crate) struct FakeProver {
+    pub poisoned: Mutex<BTreeSet<[u8; 32]>>,
+    pub asked: Mutex<Vec<JobId>>,
+    pub away: bool,
+    /// Fails jobs of more proofs than this.
+    pub at_most: Option<usize>,
+    /// Why it fails.
+    pub reason: Option<&'static str>,
+    /// Where it stores this file as the output of whatever it is asked for.
+    pub output: Option<(Objects, Vec<u8>)>,
+}
+
+impl FakeProver {
+    pub(crate) fn poisoned(objects: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        Self { poisoned: Mutex::new(objects.into_iter().collect()), ..Self::default() }
+    }
+
+    async fn answer(&self, job: &Job) -> Result<Key, ProverClientError> {
+        self.asked.lock().unwrap().push(job.id());
+        if self.away {
+            return Err(ProverClientError::Unreachable {
+                url: "http://127.0.0.1:1".into(),
+                seconds: 600,
+                cause: "refused".into(),
+            });
+        }
+        let too_many = self.at_most.is_some_and(|most| job.proofs.len() > most);
+        let poisoned = self.poisoned.lock().unwrap().clone();
+        if too_many || job.proofs.iter().any(|proof| poisoned.contains(&proof.object)) {
+            let reason = self.reason.unwrap_or("[PRV-021] the engine failed").into();
+            return Err(ProverClientError::Failed { id: job.id(), attempts: 3, reason });
+        }
+        match &self.output {
+            Some((objects, file)) => {
+                Ok(objects.put_output(&job.id().0, file.clone()).await.unwrap())
+            }
+            None => Ok(Key::of(&job.id().0)),
+        }
+    }
+}
+
+impl Prove for FakeProver {
+    fn prove<'a>(
+        &'a self,
+        job: &'a Job,
+        _on_status: &'a (dyn Fn(&JobStatus) + Send + Sync),
+    ) -> Pin<Box<dyn Future<Output = Result<Key, ProverClientError>> + Send + 'a>> {
+        Box::pin(self.answer(job))
+    }
+}
+
+/// How many jobs a prover was asked for.
+pub(crate) fn asked(prover: &Arc<FakeProver>) -> usize {
+    prover.asked.lock().unwrap().len()
+}

@@ -1,0 +1,15 @@
+//! The command's tests from outside. One binary: linking is what takes the time.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
+
+mod checks;
+mod command;
+#[path = "../../../sdk/tests/suite/network/mod.rs"]
+mod network;
+mod networks;
+mod wallet;

@@ -1,0 +1,87 @@
+//! Keys: made, imported, used, and never shown.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use crate::command::{code, file, json_in, start};
+
+/// Second account of every development chain: no secret.
+const KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+const ADDRESS: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
+#[test]
+fn a_new_wallet_is_private_and_its_address_needs_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let with_password = [("COLLIMATE_HOME", home), ("COLLIMATE_PASSWORD", "s3cret")];
+    let made = json_in(&with_password, &["wallet", "new"], 0);
+    let keystore = file(folder.path(), "wallet.json");
+    assert_eq!(made["keystore"], keystore.as_str());
+    assert_eq!(fs::metadata(&keystore).unwrap().permissions().mode() & 0o777, 0o600);
+    let shown = json_in(&[("COLLIMATE_HOME", home)], &["wallet", "address"], 0);
+    assert_eq!(shown["address"], made["address"]);
+
+    // The only copy of a key is not overwritten.
+    let again = json_in(&with_password, &["wallet", "new"], 2);
+    assert_eq!(code(&again), "CHN-050");
+    let shown = json_in(&[("COLLIMATE_HOME", home)], &["wallet", "address"], 0);
+    assert_eq!(shown["address"], made["address"]);
+}
+
+#[test]
+fn a_key_is_imported_from_the_environment_and_opened_with_a_password_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let (keystore, password) = (file(folder.path(), "key.json"), file(folder.path(), "password"));
+    fs::write(&password, "right\nand no more\n").unwrap();
+    let environment = [("COLLIMATE_HOME", home), ("COLLIMATE_PRIVATE_KEY", KEY)];
+    let arguments = ["wallet", "import", &keystore, "--password-file", &password];
+    assert_eq!(json_in(&environment, &arguments, 0)["address"], ADDRESS);
+
+    // Without the label in the file, the address is that of the key, which needs the password.
+    let text = fs::read_to_string(&keystore).unwrap();
+    let mut unlabelled: serde_json::Value = serde_json::from_str(&text).unwrap();
+    unlabelled.as_object_mut().unwrap().remove("address");
+    fs::write(&keystore, unlabelled.to_string()).unwrap();
+    let address = ["wallet", "address", "--keystore", &keystore];
+    let opened = json_in(&[("COLLIMATE_PASSWORD", "right")], &address, 0);
+    assert_eq!(opened["address"], ADDRESS);
+    assert_eq!(code(&json_in(&[("COLLIMATE_PASSWORD", "wr0ng")], &address, 2)), "CHN-050");
+    assert_eq!(code(&json_in(&[], &address, 2)), "CLI-004");
+
+    // A key in the environment needs no file; a named file goes first.
+    let by_key = json_in(&environment, &["wallet", "address"], 0);
+    assert_eq!(by_key["address"], ADDRESS);
+}
+
+#[test]
+fn keys_and_passwords_reach_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let cases: [(&[(&str, &str)], &[&str], i32); 5] = [
+        (
+            &[("COLLIMATE_PASSWORD", "p4ssword"), ("COLLIMATE_PRIVATE_KEY", KEY)],
+            &["wallet", "import"],
+            0,
+        ),
+        (&[("COLLIMATE_PASSWORD", "p4ssw0rd")], &["wallet", "import"], 2),
+        (
+            &[("COLLIMATE_PRIVATE_KEY", "0x59c6995e998f97a5a0044966f0945389p4ss")],
+            &["wallet", "address"],
+            2,
+        ),
+        (&[("COLLIMATE_PASSWORD", "")], &["wallet", "new"], 2),
+        (&[], &["wallet", "new"], 2),
+    ];
+    for (environment, arguments, exit_code) in cases {
+        let environment = [environment, &[("COLLIMATE_HOME", home)]].concat();
+        let output = start(&environment, arguments);
+        assert_eq!(output.status.code(), Some(exit_code), "{arguments:?} {output:?}");
+        let shown = format!("{output:?}").to_lowercase();
+        assert!(!shown.contains("p4ss") && !shown.contains(&KEY[2..20]), "{shown}");
+    }
+    // There is no option for a key.
+    for option in ["--private-key", "--key", "--password"] {
+        let output = start(&[], &["wallet", "address", option, KEY]);
+        assert_eq!(output.status.code(), Some(2));
+    }
+}

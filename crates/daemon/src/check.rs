@@ -1,0 +1,133 @@
+//! `config check`: tries everything that a configuration names, and tells all that is wrong at once.
+
+use std::{fmt::Display, io::Write};
+
+use alloy::{primitives::utils::format_ether, providers::Provider};
+use anyhow::{Context, Result, bail, ensure};
+use collimate_aggregator::ServiceContract;
+use collimate_chain::signer::Signer;
+use collimate_objects::{Key, Objects};
+use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
+use collimate_store::Store;
+use serde::Serialize;
+
+use crate::{config::Config, serve::chain};
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    good: bool,
+    detail: String,
+}
+
+impl Finding {
+    fn new(what: &'static str, outcome: Result<impl Display>) -> Self {
+        match outcome {
+            Ok(detail) => Self { what, good: true, detail: detail.to_string() },
+            Err(error) => Self { what, good: false, detail: format!("{error:#}") },
+        }
+    }
+}
+
+/// Prints the settings and the findings. An error if one of them is bad.
+pub(crate) async fn run(config: &Config, json: bool) -> Result<()> {
+    let findings = findings(config).await;
+    let mut out = std::io::stdout();
+    if json {
+        let result = serde_json::json!({ "settings": config, "findings": findings });
+        writeln!(out, "{result:#}")?;
+    } else {
+        writeln!(out, "{}", serde_json::to_string_pretty(config)?)?;
+        for Finding { what, good, detail } in &findings {
+            writeln!(out, "{} {what}: {detail}", if *good { "ok   " } else { "wrong" })?;
+        }
+    }
+    let bad = findings.iter().filter(|finding| !finding.good).count();
+    ensure!(bad == 0, "[DMN-067] {bad} of {} checks failed", findings.len());
+    Ok(())
+}
+
+async fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::new("chain", node(config).await),
+        Finding::new("contract", contract(config).await),
+        Finding::new("objects", objects(config).await),
+        Finding::new("database", database(config).await),
+    ];
+    if config.aggregator.is_some() {
+        findings.push(Finding::new("aggregator.run", runs(config)));
+        findings.push(Finding::new("aggregator.key", account(config).await));
+        findings.push(Finding::new("aggregator.prover_url", prover(config).await));
+    }
+    if let Some(operator) = &config.operator {
+        let found = operator.keystore.metadata().map(|_| operator.keystore.display());
+        findings.push(Finding::new("operator.keystore", found.map_err(Into::into)));
+    }
+    findings
+}
+
+async fn node(config: &Config) -> Result<String> {
+    let (provider, deployment) = chain(config).await?;
+    let block = provider.get_block_number().await?;
+    Ok(format!("chain {} at block {block}", deployment.chain_id))
+}
+
+async fn contract(config: &Config) -> Result<String> {
+    let (provider, deployment) = chain(config).await?;
+    let program = AggregationPrograms::committed()?.chunk_aggregator.program_id;
+    ServiceContract::check(provider, deployment.service, program).await?;
+    Ok(format!("{} takes proofs of {program}", deployment.service))
+}
+
+async fn objects(config: &Config) -> Result<String> {
+    let objects = Objects::open(&config.objects)?;
+    let bytes = b"collimated config check".as_slice();
+    let key = objects.put(bytes).await?;
+    ensure!(
+        objects.get(&key, 64).await? == bytes && key == Key::of(bytes),
+        "it does not keep what it is given"
+    );
+    Ok(format!("{} keeps what it is given", config.objects))
+}
+
+async fn database(config: &Config) -> Result<&'static str> {
+    match &config.database.url {
+        Some(url) => {
+            let store = Store::connect(url).await?;
+            store.ping().await?;
+            store.close().await;
+            Ok("the server answers and has our schema")
+        }
+        None => Ok("a server of our own"),
+    }
+}
+
+fn runs(config: &Config) -> Result<String> {
+    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
+    let (trigger, plan) = (settings.run.trigger()?, settings.run.plan()?);
+    Ok(format!(
+        "open at {} proofs or {} s; one layer up to {}, then chunks of {}",
+        trigger.count,
+        trigger.age.as_secs(),
+        plan.direct_max,
+        settings.run.chunk_size
+    ))
+}
+
+async fn account(config: &Config) -> Result<String> {
+    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
+    let address = Signer::load(&settings.key)?.address();
+    let (provider, _) = chain(config).await?;
+    let balance = provider.get_balance(address).await?;
+    ensure!(!balance.is_zero(), "{address} has no ether to pay for gas");
+    Ok(format!("{address} has {} ether", format_ether(balance)))
+}
+
+async fn prover(config: &Config) -> Result<String> {
+    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
+    let objects = Objects::open(&config.objects)?;
+    let client = ProverClient::new(ProverSettings::new(settings.prover_url.clone()), objects);
+    let info = client.info().await.context("start `collimate-prover serve`, or name another")?;
+    Ok(format!("{} engine, {}", info.engine, info.tuning))
+}

@@ -1,0 +1,278 @@
+//! `serve`: the services that a configuration names, in one process.
+
+use std::{num::NonZeroU64, num::NonZeroUsize, time::Duration};
+
+use alloy::{
+    primitives::Address,
+    providers::{DynProvider, Provider},
+};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use collimate_aggregator::{Aggregator, Pauses};
+use collimate_attestation::{
+    AttestedProgram, KeySource, OperatorConfig, OperatorService, PasswordSource, ServiceConfig,
+};
+use collimate_chain::{
+    follower::FollowConfig,
+    provider::{Timeouts, connect},
+    signer::Signer,
+    tx::TxConfig,
+};
+use collimate_contracts::Deployment;
+use collimate_gateway::{Gateway, GatewayDeployment, GatewayParts};
+use collimate_objects::Objects;
+use collimate_payments::{Poller, PollerConfig};
+use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
+use collimate_store::{EmbeddedPostgres, Store};
+use collimate_verifiers::VerifierPool;
+use prometheus::Registry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{AggregatorSettings, Config, OperatorSettings, ether},
+    driver::{Parts, driver, signing_context},
+};
+
+/// One of the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Service {
+    /// Takes proofs over HTTP and answers questions about them
+    Gateway,
+    /// Turns payments on chain into credits
+    Payments,
+    /// Turns queued proofs into runs on chain
+    Aggregator,
+    /// Verifies final proofs and signs them
+    Operator,
+}
+
+/// What services share: each part is there if one of them needs it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub provider: DynProvider,
+    pub deployment: Deployment,
+    pub store: Store,
+    pub objects: Objects,
+    /// What `/metrics` shows.
+    pub metrics: Registry,
+    postgres: Option<EmbeddedPostgres>,
+}
+
+impl Shared {
+    /// Reads the deployment and connects.
+    pub(crate) async fn connect(config: &Config) -> Result<Self> {
+        let (provider, deployment) = chain(config).await?;
+        let (store, postgres) = database(config).await?;
+        let objects = Objects::open(&config.objects)?;
+        Ok(Self { provider, deployment, store, objects, metrics: Registry::new(), postgres })
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        self.store.close().await;
+        match self.postgres {
+            Some(server) => Ok(server.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The node, after checking that it serves the deployment's chain.
+pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> {
+    let path = &config.deployment;
+    let text = std::fs::read(path).with_context(|| {
+        format!(
+            "[DMN-062] cannot read the deployment {}: deploy first, or name its file",
+            path.display()
+        )
+    })?;
+    let deployment: Deployment = serde_json::from_slice(&text)
+        .with_context(|| format!("[DMN-062] {} is no deployment", path.display()))?;
+    let provider = connect(&config.chain.rpc_url, Timeouts::default())?;
+    let chain_id = provider.get_chain_id().await.context("[DMN-063] the node does not answer")?;
+    ensure!(
+        chain_id == deployment.chain_id,
+        "[DMN-064] the node serves chain {chain_id}, the deployment is on chain {}: name another node or deployment",
+        deployment.chain_id
+    );
+    Ok((provider, deployment))
+}
+
+async fn database(config: &Config) -> Result<(Store, Option<EmbeddedPostgres>)> {
+    if let Some(url) = &config.database.url {
+        return Ok((Store::connect(url).await?, None));
+    }
+    let server = EmbeddedPostgres::start(&config.database.folder).await?;
+    Ok((Store::connect(server.url()).await?, Some(server)))
+}
+
+/// The services that a configuration has what they need for.
+fn configured(config: &Config) -> Vec<Service> {
+    let optional = [
+        (Service::Gateway, config.gateway.is_some()),
+        (Service::Aggregator, config.aggregator.is_some()),
+        (Service::Operator, config.operator.is_some()),
+    ];
+    let optional = optional.into_iter().filter_map(|(service, there)| there.then_some(service));
+    std::iter::once(Service::Payments).chain(optional).collect()
+}
+
+/// Runs services until told to stop, or until one of them fails, and then stops the others.
+pub(crate) async fn run(
+    config: Config,
+    services: Vec<Service>,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let services = if services.is_empty() { configured(&config) } else { services };
+    if services == [Service::Operator] {
+        // An operator trusts nobody's database, and has none.
+        return operator(&config).await?.run(shutdown).await.map_err(Into::into);
+    }
+    let shared = Shared::connect(&config).await?;
+    let stop = shutdown.child_token();
+    let mut running = JoinSet::new();
+    let started = start(&config, &services, &shared, &stop, &mut running).await;
+    let mut outcome = match started {
+        Ok(()) => running.join_next().await.map_or(Ok(()), |ended| ended?),
+        Err(error) => Err(error),
+    };
+    stop.cancel();
+    while let Some(ended) = running.join_next().await {
+        outcome = outcome.and(ended?);
+    }
+    let closed = shared.close().await;
+    outcome.and(closed)
+}
+
+async fn start(
+    config: &Config,
+    services: &[Service],
+    shared: &Shared,
+    stop: &CancellationToken,
+    running: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    for service in services {
+        let stop = stop.clone();
+        match service {
+            Service::Gateway => {
+                let gateway = gateway(config, shared).await?;
+                running.spawn(async move { Ok(gateway.run(stop).await?) });
+            }
+            Service::Payments => {
+                let poller = poller(config, shared).await?;
+                running.spawn(async move { Ok(poller.run(stop).await?) });
+            }
+            Service::Aggregator => {
+                let aggregator = aggregator(config, shared).await?;
+                running.spawn(async move {
+                    aggregator.run(stop).await;
+                    Ok(())
+                });
+            }
+            Service::Operator => {
+                let operator = operator(config).await?;
+                tracing::info!(listen = %operator.local_addr(), "operator");
+                running.spawn(async move { Ok(operator.run(stop).await?) });
+            }
+        }
+        tracing::info!(?service, "started");
+    }
+    Ok(())
+}
+
+/// The payment service, where accounts have their credits.
+fn payment_service(deployment: &Deployment) -> Result<Address> {
+    deployment.payments.context(
+        "[DMN-065] the deployment has no payment service: deploy one, or leave gateway and payments out",
+    )
+}
+
+async fn gateway(config: &Config, shared: &Shared) -> Result<Gateway> {
+    let settings =
+        config.gateway.as_ref().context("[DMN-066] the configuration has no [gateway] section")?;
+    let parts = GatewayParts {
+        store: shared.store.clone(),
+        objects: shared.objects.clone(),
+        verifiers: VerifierPool::for_this_machine()?,
+        provider: shared.provider.clone(),
+        receipt_signer: Signer::load(&settings.key)?,
+        deployment: GatewayDeployment {
+            chain_id: shared.deployment.chain_id,
+            payment_service: payment_service(&shared.deployment)?,
+            aggregation_service: shared.deployment.service,
+        },
+        registry: shared.metrics.clone(),
+    };
+    Ok(Gateway::bind(settings.config(), parts).await?)
+}
+
+async fn poller(config: &Config, shared: &Shared) -> Result<Poller> {
+    let deployment = &shared.deployment;
+    let contract = deployment.payments.context(
+        "[DMN-065] the deployment has no payment service: deploy one, or leave payments out",
+    )?;
+    let confirmations = NonZeroU64::new(config.chain.confirmations).unwrap_or(NonZeroU64::MIN);
+    let settings = PollerConfig {
+        contract,
+        start_block: config.payments.start_block.unwrap_or(deployment.block),
+        confirmations,
+        poll_interval: Duration::from_secs(config.chain.poll_seconds),
+        follow: FollowConfig::default(),
+    };
+    Ok(Poller::new(shared.provider.clone(), shared.store.clone(), settings).await?)
+}
+
+fn aggregator_settings(config: &Config) -> Result<&AggregatorSettings> {
+    config.aggregator.as_ref().context("[DMN-066] the configuration has no [aggregator] section")
+}
+
+/// The limits of the aggregator's transactions.
+fn transactions(config: &Config, settings: &AggregatorSettings, chain_id: u64) -> Result<TxConfig> {
+    Ok(TxConfig {
+        confirmations: config.chain.confirmations,
+        poll_interval: Duration::from_secs(config.chain.poll_seconds),
+        max_cost: ether("aggregator.max_cost_eth", &settings.max_cost_eth)?,
+        ..TxConfig::public_chain(chain_id)
+    })
+}
+
+async fn aggregator(config: &Config, shared: &Shared) -> Result<Aggregator> {
+    let settings = aggregator_settings(config)?;
+    let (objects, deployment) = (shared.objects.clone(), shared.deployment.clone());
+    let parts = Parts {
+        provider: shared.provider.clone(),
+        store: shared.store.clone(),
+        verifiers: VerifierPool::for_this_machine()?,
+        prover: ProverClient::new(
+            ProverSettings::new(settings.prover_url.clone()),
+            objects.clone(),
+        ),
+        signer: Signer::load(&settings.key)?,
+        transactions: transactions(config, settings, deployment.chain_id)?,
+        operators: settings.operators.clone(),
+        plan: settings.run.plan()?,
+        parallel: NonZeroUsize::new(settings.parallel_jobs).unwrap_or(NonZeroUsize::MIN),
+        poll: Duration::from_secs(config.chain.poll_seconds),
+        objects,
+        deployment,
+    };
+    Ok(Aggregator::new(driver(parts).await?, settings.run.trigger()?, Pauses::default()))
+}
+
+async fn operator(config: &Config) -> Result<OperatorService> {
+    let Some(settings) = &config.operator else {
+        bail!("[DMN-066] the configuration has no [operator] section");
+    };
+    let OperatorSettings { account, keystore, password_file, listen, journal } = settings.clone();
+    let (_, deployment) = chain(config).await?;
+    let password = PasswordSource::File { path: password_file };
+    let key = KeySource::Keystore { path: keystore, password }.load()?;
+    let program = AggregationPrograms::committed()?.chunk_aggregator.program_id;
+    let operator = OperatorConfig {
+        address: account,
+        context: signing_context(&deployment),
+        program: AttestedProgram::chunk_aggregator(program),
+        journal,
+    };
+    Ok(OperatorService::bind(ServiceConfig::new(listen, operator), key).await?)
+}

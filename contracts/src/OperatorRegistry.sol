@@ -341,7 +341,12 @@ contract OperatorRegistry {
 
     /// @notice The epoch of this block.
     function currentEpoch() public view returns (uint64) {
-        return (uint64(block.number) - FIRST_BLOCK) / EPOCH_BLOCKS;
+        return epochOf(uint64(block.number));
+    }
+
+    /// @notice The epoch of a block, which must not be older than `FIRST_BLOCK`.
+    function epochOf(uint64 blockNumber) public view returns (uint64) {
+        return (blockNumber - FIRST_BLOCK) / EPOCH_BLOCKS;
     }
 
     /// @notice What an account signs, under `POP_DOMAIN`, to register a key.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {OperatorQuorum} from "./OperatorQuorum.sol";
 import {OperatorRegistry} from "./OperatorRegistry.sol";
 import {ISP1Verifier} from "./interfaces/ISP1Verifier.sol";
 import {BLS12381} from "./libraries/BLS12381.sol";
@@ -10,38 +11,21 @@ import {BLS12381} from "./libraries/BLS12381.sol";
 /// worth the stake behind it, not the mathematics of the proof: 67 % of the stake could sign for a proof that does not exist.
 /// @dev `proofBytes` is `abi.encode(uint64 epoch, BLS12381.G1Point signature, uint32[] absent)` in its one canonical form:
 /// epoch, four words of signature, offset 0xc0, the number of absent operators and their ids, ascending.
-contract QuorumSP1Verifier is ISP1Verifier {
-    /// @notice Share of an epoch's stake that must have signed, in basis points.
-    uint256 public constant QUORUM_BPS = 6_700;
-    /// @notice Domain separation tag of the operators' signatures.
-    bytes public constant SIGNATURE_DOMAIN = "BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_POP_";
+contract QuorumSP1Verifier is ISP1Verifier, OperatorQuorum {
     /// @notice First word of what operators sign.
     bytes32 public constant MESSAGE_TYPE = keccak256("Collimate.QuorumSP1Verifier.v1");
 
-    uint256 private constant BPS = 10_000;
     /// @dev Bytes of `proofBytes` without ids.
     uint256 private constant FIXED_LENGTH = 7 * 32;
     uint256 private constant IDS_OFFSET = 6 * 32;
 
-    /// @notice Who the operators are.
-    OperatorRegistry public immutable REGISTRY;
-
-    /// @notice The registry's address is not a contract.
-    error RegistryWithoutCode(address registry);
     /// @notice The proof is not the canonical encoding of its three fields.
     error MalformedProof();
     /// @notice The signature is of an epoch that is neither the current nor the previous one.
     error EpochNotAccepted(uint64 epoch, uint64 currentEpoch);
-    /// @notice The operators present have too little stake, in wei.
-    error QuorumNotReached(uint256 presentStake, uint256 totalStake);
-    /// @notice The signature is not that of the operators present over this program id and these public values.
-    error InvalidQuorumSignature();
 
     /// @param registry Who the operators are.
-    constructor(OperatorRegistry registry) {
-        require(address(registry).code.length != 0, RegistryWithoutCode(address(registry)));
-        REGISTRY = registry;
-    }
+    constructor(OperatorRegistry registry) OperatorQuorum(registry) {}
 
     /// @inheritdoc ISP1Verifier
     function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes)
@@ -51,17 +35,7 @@ contract QuorumSP1Verifier is ISP1Verifier {
         (uint64 epoch, BLS12381.G1Point memory signature, uint32[] memory absent) = _decode(proofBytes);
         uint64 current = REGISTRY.currentEpoch();
         require(epoch == current || epoch + 1 == current, EpochNotAccepted(epoch, current));
-
-        (BLS12381.G2Point memory key, uint256 presentStake, uint256 totalStake) =
-            REGISTRY.presentOperators(epoch, absent);
-        require(
-            presentStake != 0 && presentStake * BPS >= totalStake * QUORUM_BPS,
-            QuorumNotReached(presentStake, totalStake)
-        );
-        require(
-            BLS12381.verify(key, signingMessage(programVKey, publicValues), SIGNATURE_DOMAIN, signature),
-            InvalidQuorumSignature()
-        );
+        _requireQuorum(epoch, signingMessage(programVKey, publicValues), signature, absent);
     }
 
     /// @notice What operators sign, under `SIGNATURE_DOMAIN`, once they verified a proof.

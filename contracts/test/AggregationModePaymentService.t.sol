@@ -270,7 +270,7 @@ contract AggregationModePaymentServiceTest is Test {
     function test_takeChange_reentered_paysOnce() public {
         vm.prank(ALICE);
         payments.deposit{value: 2 * uint256(PRICE) - 1}(ALICE, 1);
-        Reentrant attacker = new Reentrant(payments);
+        Reentrant attacker = new Reentrant(address(payments));
         attacker.plan(abi.encodeCall(Payments.takeChange, (address(attacker))));
         attacker.act{value: uint256(PRICE) + 5}(abi.encodeCall(Payments.deposit, (address(attacker), 1)));
         attacker.act(abi.encodeCall(Payments.takeChange, (address(attacker))));
@@ -436,7 +436,7 @@ contract AggregationModePaymentServiceTest is Test {
     }
 
     function test_withdraw_reentered_paysOnce() public {
-        Reentrant attacker = new Reentrant(payments);
+        Reentrant attacker = new Reentrant(address(payments));
         vm.prank(OWNER);
         payments.transferOwnership(address(attacker));
         attacker.act(abi.encodeCall(payments.acceptOwnership, ()));

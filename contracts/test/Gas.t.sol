@@ -7,12 +7,13 @@ import {QuorumSP1Verifier} from "../src/QuorumSP1Verifier.sol";
 import {IRiscZeroVerifier} from "../src/interfaces/IRiscZeroVerifier.sol";
 import {BLS12381} from "../src/libraries/BLS12381.sol";
 import {Bls} from "./support/Bls.sol";
+import {Metered} from "./support/Metered.sol";
 import {Operators} from "./support/Operators.sol";
 import {Tree} from "./support/Tree.sol";
 
 /// What users pay, kept in snapshots/gas.json: with FORGE_SNAPSHOT_CHECK=true a difference is a failure. Transactions are counted
 /// whole, with their calldata and base price, from cold storage; blob gas is a market of its own.
-contract GasTest is Operators {
+contract GasTest is Operators, Metered {
     bytes32 private constant PROGRAM = keccak256("program");
 
     OperatorRegistry private registry;
@@ -80,7 +81,7 @@ contract GasTest is Operators {
         (bool ok,) = address(registry).call{value: 32 ether}(call);
         uint256 used = before - gasleft();
         vm.assertTrue(ok);
-        vm.snapshotValue("gas", "register, first of its epoch", used + _intrinsic(call));
+        vm.snapshotValue("gas", "register, first of its epoch", used + intrinsicGas(call));
     }
 
     function _verifySP1(bytes32 root, uint256 leafCount, uint256 absentCount) private returns (uint256) {
@@ -99,7 +100,7 @@ contract GasTest is Operators {
         _cool();
         (uint256 used,) = _gasOf(call);
         // The callee of a transaction is warm; here its cold access was part of the call.
-        return used - 2_500 + _intrinsic(call);
+        return used - 2_500 + intrinsicGas(call);
     }
 
     function _cool() private {
@@ -109,18 +110,6 @@ contract GasTest is Operators {
     }
 
     function _gasOf(bytes memory call) private returns (uint256 used, bytes memory answer) {
-        bool ok;
-        uint256 before = gasleft();
-        (ok, answer) = address(service).call(call);
-        used = before - gasleft();
-        require(ok, "call");
-    }
-
-    /// What a transaction costs before its first instruction: 21,000, and 4 or 16 for each byte of calldata.
-    function _intrinsic(bytes memory call) private pure returns (uint256 sum) {
-        sum = 21_000;
-        for (uint256 i = 0; i < call.length; ++i) {
-            sum += call[i] == 0 ? 4 : 16;
-        }
+        return gasOf(address(service), call, 0);
     }
 }

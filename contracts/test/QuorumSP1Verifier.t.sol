@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {OperatorQuorum} from "../src/OperatorQuorum.sol";
 import {OperatorRegistry} from "../src/OperatorRegistry.sol";
 import {QuorumSP1Verifier as Verifier} from "../src/QuorumSP1Verifier.sol";
 import {BLS12381} from "../src/libraries/BLS12381.sol";
@@ -26,7 +27,7 @@ contract QuorumSP1VerifierTest is Operators {
     }
 
     function test_constructor_registryWithoutCode_reverts() public {
-        vm.expectRevert(abi.encodeWithSelector(Verifier.RegistryWithoutCode.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(OperatorQuorum.RegistryWithoutCode.selector, address(1)));
         new Verifier(OperatorRegistry(address(1)));
     }
 
@@ -42,13 +43,13 @@ contract QuorumSP1VerifierTest is Operators {
 
     function test_verifyProof_belowQuorum_reverts() public {
         bytes memory proof = _proof(3, epoch);
-        vm.expectRevert(abi.encodeWithSelector(Verifier.QuorumNotReached.selector, 64 ether, 128 ether));
+        vm.expectRevert(abi.encodeWithSelector(OperatorQuorum.QuorumNotReached.selector, 64 ether, 128 ether));
         verifier.verifyProof(PROGRAM, VALUES, proof);
     }
 
     function test_verifyProof_nobodyPresent_reverts() public {
         bytes memory proof = _proof(0, epoch);
-        vm.expectRevert(abi.encodeWithSelector(Verifier.QuorumNotReached.selector, 0, 128 ether));
+        vm.expectRevert(abi.encodeWithSelector(OperatorQuorum.QuorumNotReached.selector, 0, 128 ether));
         verifier.verifyProof(PROGRAM, VALUES, proof);
     }
 
@@ -56,7 +57,7 @@ contract QuorumSP1VerifierTest is Operators {
     function test_verifyProof_epochWithoutOperators_reverts() public {
         BLS12381.G1Point memory infinity;
         bytes memory proof = abi.encode(uint64(0), infinity, new uint32[](0));
-        vm.expectRevert(abi.encodeWithSelector(Verifier.QuorumNotReached.selector, 0, 0));
+        vm.expectRevert(abi.encodeWithSelector(OperatorQuorum.QuorumNotReached.selector, 0, 0));
         verifier.verifyProof(PROGRAM, VALUES, proof);
     }
 
@@ -74,7 +75,9 @@ contract QuorumSP1VerifierTest is Operators {
         registry.increaseStake{value: 1}();
         uint64 next = nextEpoch(registry);
         bytes memory proof = _proof(1, next);
-        vm.expectRevert(abi.encodeWithSelector(Verifier.QuorumNotReached.selector, 67 ether, 100 ether + 1));
+        vm.expectRevert(
+            abi.encodeWithSelector(OperatorQuorum.QuorumNotReached.selector, 67 ether, 100 ether + 1)
+        );
         verifier.verifyProof(PROGRAM, VALUES, proof);
         verifier.verifyProof(PROGRAM, VALUES, _proof(1, epoch));
     }
@@ -94,7 +97,7 @@ contract QuorumSP1VerifierTest is Operators {
         }
         bytes memory proof = _proof(signers, nextEpoch(registry));
         if (present * 100 < total * 67) {
-            vm.expectRevert(abi.encodeWithSelector(Verifier.QuorumNotReached.selector, present, total));
+            vm.expectRevert(abi.encodeWithSelector(OperatorQuorum.QuorumNotReached.selector, present, total));
         }
         verifier.verifyProof(PROGRAM, VALUES, proof);
     }
@@ -143,9 +146,9 @@ contract QuorumSP1VerifierTest is Operators {
 
     function test_verifyProof_otherStatement_reverts() public {
         bytes memory proof = _proof(15, epoch);
-        vm.expectRevert(Verifier.InvalidQuorumSignature.selector);
+        vm.expectRevert(OperatorQuorum.InvalidQuorumSignature.selector);
         verifier.verifyProof(~PROGRAM, VALUES, proof);
-        vm.expectRevert(Verifier.InvalidQuorumSignature.selector);
+        vm.expectRevert(OperatorQuorum.InvalidQuorumSignature.selector);
         verifier.verifyProof(PROGRAM, "other values", proof);
     }
 
@@ -153,7 +156,7 @@ contract QuorumSP1VerifierTest is Operators {
     function test_verifyProof_otherVerifier_reverts() public {
         bytes memory proof = _proof(15, epoch);
         Verifier other = new Verifier(registry);
-        vm.expectRevert(Verifier.InvalidQuorumSignature.selector);
+        vm.expectRevert(OperatorQuorum.InvalidQuorumSignature.selector);
         other.verifyProof(PROGRAM, VALUES, proof);
     }
 
@@ -213,7 +216,7 @@ contract QuorumSP1VerifierTest is Operators {
     }
 
     function _expectInvalid(bytes memory proof) private {
-        vm.expectRevert(Verifier.InvalidQuorumSignature.selector);
+        vm.expectRevert(OperatorQuorum.InvalidQuorumSignature.selector);
         verifier.verifyProof(PROGRAM, VALUES, proof);
     }
 

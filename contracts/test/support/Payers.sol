@@ -3,15 +3,15 @@ pragma solidity 0.8.37;
 
 import {AggregationModePaymentService as Payments} from "../../src/AggregationModePaymentService.sol";
 
-/// @notice Calls back into the payment service whenever it receives ether, once for each that it is told to.
+/// @notice Calls back into a contract whenever it receives ether from it, once for each that it is told to.
 contract Reentrant {
-    Payments private immutable payments;
+    address private immutable target;
     bytes[] private calls;
     /// Whether a call from within succeeded.
     bool public gotThrough;
 
-    constructor(Payments payments_) {
-        payments = payments_;
+    constructor(address target_) {
+        target = target_;
     }
 
     function plan(bytes calldata call) external {
@@ -19,7 +19,7 @@ contract Reentrant {
     }
 
     function act(bytes calldata call) external payable {
-        (bool ok, bytes memory answer) = address(payments).call{value: msg.value}(call);
+        (bool ok, bytes memory answer) = target.call{value: msg.value}(call);
         if (!ok) {
             assembly {
                 revert(add(answer, 0x20), mload(answer))
@@ -28,8 +28,9 @@ contract Reentrant {
     }
 
     receive() external payable {
+        if (msg.sender != target) return;
         for (uint256 i = 0; i < calls.length; ++i) {
-            (bool ok,) = address(payments).call(calls[i]);
+            (bool ok,) = target.call(calls[i]);
             if (ok) gotThrough = true;
         }
     }

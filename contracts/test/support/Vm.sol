@@ -17,6 +17,11 @@ interface Vm {
     function expectPartialRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
     function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function fee(uint256 baseFee) external;
+    function txGasPrice(uint256 price) external;
+    function chainId(uint256 id) external;
+    function etch(address target, bytes calldata code) external;
 
     function envOr(string calldata name, string calldata fallback_) external view returns (string memory);
     function projectRoot() external view returns (string memory);
@@ -37,6 +42,8 @@ interface Vm {
         external
         pure
         returns (bytes32[] memory);
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
 
     function assertTrue(bool condition) external pure;

@@ -34,9 +34,19 @@ binding!(
     "../../contracts/artifacts/AggregationModePaymentService.json"
 );
 binding!(
+    aligned_layer_service_manager,
+    AlignedLayerServiceManager,
+    "../../contracts/artifacts/AlignedLayerServiceManager.json"
+);
+binding!(
     aligned_proof_aggregation_service,
     AlignedProofAggregationService,
     "../../contracts/artifacts/AlignedProofAggregationService.json"
+);
+binding!(
+    batcher_payment_service,
+    BatcherPaymentService,
+    "../../contracts/artifacts/BatcherPaymentService.json"
 );
 binding!(operator_registry, OperatorRegistry, "../../contracts/artifacts/OperatorRegistry.json");
 binding!(

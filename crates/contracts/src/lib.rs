@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`bindings`] | one module a contract: calls, events, errors, deployment code |
 //! | [`deploy`] | [`deploy::deploy`] puts everything on a chain and returns a [`Deployment`] |
+//! | [`fast_mode`] | names of tasks, what operators and users of fast mode sign |
 //! | [`payments`] | terms of sale, and deployment of the payment service |
 //! | [`points`] | BLS12-381 points, between blst's encoding and the contracts' |
 //! | [`signing`] | what operators sign, byte for byte as the contracts compute it |
@@ -16,6 +17,7 @@
 pub mod bindings;
 pub mod deploy;
 mod error;
+pub mod fast_mode;
 pub mod payments;
 pub mod points;
 pub mod quorum;
@@ -24,9 +26,11 @@ pub mod signing;
 
 pub use bindings::{
     aggregation_mode_payment_service::AggregationModePaymentService,
+    aligned_layer_service_manager::AlignedLayerServiceManager,
     aligned_proof_aggregation_service::AlignedProofAggregationService,
-    operator_registry::OperatorRegistry, petition::Petition,
-    quorum_sp1_verifier::QuorumSP1Verifier, sp1_groth16_verifier::SP1Groth16Verifier,
+    batcher_payment_service::BatcherPaymentService, operator_registry::OperatorRegistry,
+    petition::Petition, quorum_sp1_verifier::QuorumSP1Verifier,
+    sp1_groth16_verifier::SP1Groth16Verifier,
 };
 pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
 pub use error::ContractsError;

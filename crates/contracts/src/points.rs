@@ -6,7 +6,10 @@
 
 use alloy::primitives::U256;
 
-use crate::{ContractsError, bindings::operator_registry};
+use crate::{
+    ContractsError,
+    bindings::{aligned_layer_service_manager, operator_registry},
+};
 
 /// Bytes of a coordinate in blst's encoding.
 const COORDINATE: usize = 48;
@@ -105,6 +108,14 @@ fn word_pair(bytes: &[u8], index: usize) -> [U256; 2] {
 
 #[expect(non_snake_case, reason = "the contracts' field names")]
 impl From<G1Point> for operator_registry::BLS12381::G1Point {
+    fn from(point: G1Point) -> Self {
+        let [xHi, xLo, yHi, yLo] = point.words();
+        Self { xHi, xLo, yHi, yLo }
+    }
+}
+
+#[expect(non_snake_case, reason = "the contracts' field names")]
+impl From<G1Point> for aligned_layer_service_manager::BLS12381::G1Point {
     fn from(point: G1Point) -> Self {
         let [xHi, xLo, yHi, yLo] = point.words();
         Self { xHi, xLo, yHi, yLo }

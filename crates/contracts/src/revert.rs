@@ -11,16 +11,19 @@ use alloy::{
 
 use crate::bindings::{
     aggregation_mode_payment_service::AggregationModePaymentService,
+    aligned_layer_service_manager::AlignedLayerServiceManager,
     aligned_proof_aggregation_service::AlignedProofAggregationService,
-    operator_registry::OperatorRegistry, quorum_sp1_verifier::QuorumSP1Verifier,
-    sp1_groth16_verifier::SP1Groth16Verifier,
+    batcher_payment_service::BatcherPaymentService, operator_registry::OperatorRegistry,
+    quorum_sp1_verifier::QuorumSP1Verifier, sp1_groth16_verifier::SP1Groth16Verifier,
 };
 
 /// Every custom error of every contract. Two contracts may have one error in common, never two of one selector that differ.
 static ERRORS: LazyLock<HashMap<Selector, Error>> = LazyLock::new(|| {
     [
         AggregationModePaymentService::abi::contract(),
+        AlignedLayerServiceManager::abi::contract(),
         AlignedProofAggregationService::abi::contract(),
+        BatcherPaymentService::abi::contract(),
         OperatorRegistry::abi::contract(),
         QuorumSP1Verifier::abi::contract(),
         SP1Groth16Verifier::abi::contract(),
@@ -80,7 +83,9 @@ mod tests {
     fn names_custom_errors_of_every_contract_with_their_arguments() {
         use crate::bindings::{
             aggregation_mode_payment_service::AggregationModePaymentService as Payments,
+            aligned_layer_service_manager::AlignedLayerServiceManager as Manager,
             aligned_proof_aggregation_service::AlignedProofAggregationService as Service,
+            batcher_payment_service::BatcherPaymentService as Batcher,
             operator_registry::OperatorRegistry as Registry,
             quorum_sp1_verifier::QuorumSP1Verifier as Verifier,
             sp1_groth16_verifier::SP1Groth16Verifier as Groth16,
@@ -113,6 +118,14 @@ mod tests {
                 Payments::TermsNotCurrent { termsId: U256::ONE, current: U256::from(2) }
                     .abi_encode(),
                 "TermsNotCurrent(termsId: 1, current: 2)".to_owned(),
+            ),
+            (
+                Manager::TaskStillOpen { taskId: root }.abi_encode(),
+                format!("TaskStillOpen(taskId: {root})"),
+            ),
+            (
+                Batcher::ExceedsBalance { amount: U256::from(2), balance: U256::ONE }.abi_encode(),
+                "ExceedsBalance(amount: 2, balance: 1)".to_owned(),
             ),
             (Revert::from("no").abi_encode(), "Error(\"no\")".to_owned()),
         ];

@@ -19,7 +19,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    customer::Customer,
     devnet::{Devnet, DevnetOptions},
+    driver::stored,
     progress::Progress,
     report::{Report, ReportedProof, Resources, own_peak_mib},
     reuse,
@@ -48,7 +50,7 @@ pub(crate) struct DemoOptions {
     pub devnet: DevnetOptions,
 }
 
-const PHASES: u32 = 6;
+const PHASES: u32 = 7;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Runs the demo to its end, or until told to stop. Returns whether everything held.
@@ -57,9 +59,8 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
     progress.phase("Starting Ethereum, database, prover and operators");
     let mut files = submission::in_folder(&options.proofs)?;
     files.extend(options.also.iter().cloned());
-    // A run opens when all proofs of the demo are there.
-    let count = u32::try_from(files.len()).context("too many proofs")?;
-    let trigger = Trigger { count, ..Trigger::default() };
+    // A run opens when it is asked for: once all proofs of the demo are there.
+    let trigger = Trigger::default();
     let say = |text: &str| progress.say(text);
     let devnet = Devnet::start(&options.devnet, trigger, &say).await?;
 
@@ -101,15 +102,24 @@ async fn main_job(
         checked.push(item);
     }
 
-    progress.phase("Aggregating in the zkVM");
+    progress.phase("Paying for credits, submitting through the gateway");
     if let Some(file) = &options.reuse {
         reuse::offer(devnet, options.devnet.plan(), &checked, file).await?;
         progress.say(&format!("the proof of this run is taken from {}", file.display()));
     }
+    let customer = Customer::new(devnet.network.clone())?;
+    let journal = options.devnet.state.join("customer");
+    customer.pay(checked.len(), &journal, progress).await?;
     let mut accepted = vec![];
     for item in checked {
-        accepted.push(submission::accept(devnet, item).await?);
+        let item = customer.submit(item).await?;
+        let receipt = item.receipt.map_or_else(String::new, |number| format!(", receipt {number}"));
+        progress.say(&format!("{} accepted as {}{receipt}", item.name, item.id));
+        accepted.push(item);
     }
+    request_run(devnet, &accepted).await?;
+
+    progress.phase("Aggregating in the zkVM");
     let run_id = wait_for_run(devnet, progress, &accepted, RunStatus::Attesting).await?;
 
     progress.phase("Operators verify and sign, Ethereum verifies");
@@ -138,6 +148,7 @@ async fn main_job(
         let path = content.path(&proof.commitment)?;
         let check =
             client.check_inclusion(&path.siblings, &proof.program_id, &proof.public_values).await?;
+        customer.check_inclusion(item).await?;
         ensure!(check.included, "[DMN-041] {} is not included", item.name);
         ensure!(
             !check.altered_public_values,
@@ -157,10 +168,25 @@ async fn main_job(
         ));
         reported.push(ReportedProof::new(item, path.siblings.len()));
     }
+    if let Some(first) = accepted.first() {
+        progress.say(&format!("{} was {}", first.name, customer.course(first).await?));
+    }
     let cost = TransactionCost::of(&provider, &run).await?;
     let resources = resources(devnet, run_id).await?;
     let verifier = devnet.deployment.sp1_verifier;
     Ok(Report::new(reported, &run, cost, progress.times(), resources, verifier))
+}
+
+/// Asks for a run, unless a run has taken all proofs already.
+async fn request_run(devnet: &Devnet, accepted: &[Accepted]) -> Result<()> {
+    for item in accepted {
+        let proof = devnet.store.proof(item.id).await?.context("an accepted proof is stored")?;
+        if proof.status == ProofStatus::Queued {
+            devnet.store.request_run(&stored(&devnet.deployment)).await?;
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 async fn resources(devnet: &Devnet, run: i64) -> Result<Resources> {

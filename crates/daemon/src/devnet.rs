@@ -36,6 +36,7 @@ use collimate_gateway::{Gateway, GatewayConfig, GatewayDeployment, GatewayParts}
 use collimate_objects::Objects;
 use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
+use collimate_sdk::NetworkProfile;
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_verifiers::VerifierPool;
 use prometheus::Registry;
@@ -131,7 +132,8 @@ pub(crate) struct Devnet {
     pub verifiers: VerifierPool,
     pub deployment: Deployment,
     pub rpc_url: String,
-    pub gateway_url: String,
+    /// What a user has to know; also in `network.json` in the state's folder.
+    pub network: NetworkProfile,
     pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
     pub troubles: watch::Receiver<Troubles>,
@@ -294,6 +296,13 @@ impl Devnet {
         let (gateway, stop) = (Gateway::bind(gateway, parts).await?, services.child_token());
         let gateway_url = format!("http://{}", gateway.local_addr());
         say(&format!("gateway at {gateway_url}, its interface at {gateway_url}/docs"));
+        let network = NetworkProfile {
+            gateway_url: Some(gateway_url),
+            receipt_signer: Some(development_signer(RECEIPT_ACCOUNT)?.address()),
+            payment_confirmations: Some(CONFIRMATIONS.get()),
+            ..NetworkProfile::of_deployment("devnet", &rpc_url, &deployment)
+        };
+        network.write(&state.join("network.json"))?;
         let gateway = tokio::spawn(async move {
             if let Err(error) = gateway.run(stop).await {
                 tracing::error!(%error, "the gateway stopped");
@@ -308,7 +317,7 @@ impl Devnet {
             verifiers,
             deployment,
             rpc_url,
-            gateway_url,
+            network,
             prover_client,
             activity: watching,
             troubles,

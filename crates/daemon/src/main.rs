@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod config;
+mod customer;
 mod demo;
 mod deployment;
 mod devnet;
@@ -26,6 +27,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use collimate_aggregator::Trigger;
 use collimate_contracts::Deployment;
+use collimate_sdk::NetworkProfile;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -128,7 +130,7 @@ struct DevnetCommand {
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     rpc_url: &'a str,
-    gateway_url: &'a str,
+    network: &'a NetworkProfile,
     deployment: &'a Deployment,
 }
 
@@ -200,16 +202,16 @@ async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<(
     let age = Duration::from_secs(options.age);
     let trigger = Trigger { count: options.count, age, ..Trigger::default() };
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
-    let file = options.devnet.state.join("deployment.json");
+    let file = options.devnet.state.join("network.json");
     if options.json {
         let ready = Ready {
             rpc_url: &devnet.rpc_url,
-            gateway_url: &devnet.gateway_url,
+            network: &devnet.network,
             deployment: &devnet.deployment,
         };
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
     }
-    eprintln!("ready: `collimate --deployment {}` talks to it; Ctrl-C stops it", file.display());
+    eprintln!("ready: `collimate --network {}` talks to it; Ctrl-C stops it", file.display());
     shutdown.cancelled().await;
     devnet.stop().await?;
     if !options.keep {

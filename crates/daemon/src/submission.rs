@@ -1,4 +1,4 @@
-//! Proof files: found, verified natively, stored and queued for aggregation.
+//! Proof files: found, read, and verified natively by whoever submits them.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use collimate_core::ProgramId;
-use collimate_store::{NewProof, ProofId, ProofStatus, ProofSystem};
+use collimate_store::ProofId;
 use collimate_verifiers::{ProgramKey, Submission, VerifiedProof, sp1::Sp1Compressed};
 
 use crate::devnet::Devnet;
@@ -28,6 +28,8 @@ pub(crate) struct Accepted {
     pub name: String,
     pub id: ProofId,
     pub proof: VerifiedProof,
+    /// The number of the gateway's signed receipt.
+    pub receipt: Option<u64>,
 }
 
 /// The proof files of a folder, in the order of their names.
@@ -76,31 +78,6 @@ pub(crate) async fn check(devnet: &Devnet, path: &Path) -> Result<Checked> {
     let verified = devnet.verifiers.verify(verifier, submission).await;
     let proof = verified.with_context(|| format!("{} is rejected", path.display()))?;
     Ok(Checked { name: display_name(path), file, verifying_key, proof })
-}
-
-/// Stores a proof and queues it. The same proof again is the same submission.
-pub(crate) async fn accept(devnet: &Devnet, checked: Checked) -> Result<Accepted> {
-    let Checked { name, file, verifying_key, proof } = checked;
-    // The file first: a row never names what is not there.
-    let key = devnet.objects.put(file).await?;
-    let submitted = devnet
-        .store
-        .insert_proof(&NewProof {
-            proof_hash: key.0,
-            proof_system: ProofSystem::Sp1,
-            program_id: proof.program_id.0,
-            vk: verifying_key,
-            public_values: proof.public_values.clone(),
-            commitment: proof.commitment.0,
-        })
-        .await?;
-    if submitted.status == ProofStatus::Received {
-        devnet.store.mark_verified(submitted.id).await?;
-    }
-    if matches!(submitted.status, ProofStatus::Received | ProofStatus::Verified) {
-        devnet.store.queue(submitted.id).await?;
-    }
-    Ok(Accepted { name, id: submitted.id, proof })
 }
 
 fn display_name(path: &Path) -> String {

@@ -24,7 +24,7 @@ fn a_killed_daemon_goes_on_and_registers_the_root_once() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     // Kill it in each phase: the phases' titles come on standard error.
-    for title in ["[2/", "[3/", "[4/", "[5/"] {
+    for title in ["[2/", "[3/", "[4/", "[5/", "[6/"] {
         let mut child = demo(&state, &["--keep"]).spawn().unwrap();
         let reached = wait_for_line(&mut child, title, Duration::from_secs(120));
         child.kill().unwrap();

@@ -5,9 +5,7 @@ use collimate_api::{
 };
 use collimate_objects::Key;
 
-use crate::support::{
-    CHAIN, PAYMENTS, World, authorisation, now, sample, signed, signed_in, submission,
-};
+use crate::support::{CHAIN, PAYMENTS, World, now, sample, signed, signed_in, submission};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_is_verified_paid_queued_and_receipted() {
@@ -139,7 +137,6 @@ async fn whoever_did_not_sign_this_for_here_spends_nothing() {
     let wrong = world.refused(&signed(&fibonacci, &alice, 3), ProblemCode::WrongNonce).await;
     assert_eq!(wrong.expected_nonce, Some(0));
     assert_eq!(world.purse(alice.address()).await, (5, 0));
-    assert_eq!(authorisation(&fibonacci, 0, 0).proofSystem, "sp1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

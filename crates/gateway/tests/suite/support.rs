@@ -12,7 +12,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, hex},
+    primitives::{Address, B256, U256, hex},
     signers::{SignerSync, local::PrivateKeySigner},
 };
 use collimate_api::{
@@ -398,8 +398,4 @@ pub(crate) async fn problem(response: Response, code: ProblemCode) -> Problem {
         assert!(retry.is_some(), "{text}");
     }
     problem
-}
-
-pub(crate) fn bytes(text: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(text)
 }

@@ -15,5 +15,6 @@ mod lock;
 mod payment_interleavings;
 mod proofs;
 mod runs;
+mod submissions;
 mod support;
 mod transactions;

@@ -8,6 +8,7 @@ mod demo;
 mod deployment;
 mod devnet;
 mod driver;
+mod metrics;
 mod operators;
 mod progress;
 mod prover_process;

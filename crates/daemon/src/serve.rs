@@ -31,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{AggregatorSettings, Config, OperatorSettings, ether},
-    driver::{Parts, driver, signing_context},
+    driver::{Parts, driver, signing_context, stored},
+    metrics::{self, Watched},
 };
 
 /// One of the services.
@@ -151,6 +152,10 @@ async fn start(
     stop: &CancellationToken,
     running: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
+    let mut watched = Watched {
+        runs: Some((shared.store.clone(), stored(&shared.deployment))),
+        ..Watched::default()
+    };
     for service in services {
         let stop = stop.clone();
         match service {
@@ -160,10 +165,13 @@ async fn start(
             }
             Service::Payments => {
                 let poller = poller(config, shared).await?;
+                watched.poller = Some(poller.clone());
                 running.spawn(async move { Ok(poller.run(stop).await?) });
             }
             Service::Aggregator => {
-                let aggregator = aggregator(config, shared).await?;
+                let (aggregator, account) = aggregator(config, shared).await?;
+                watched.troubles = Some(aggregator.troubles());
+                watched.account = Some((shared.provider.clone(), account));
                 running.spawn(async move {
                     aggregator.run(stop).await;
                     Ok(())
@@ -177,6 +185,7 @@ async fn start(
         }
         tracing::info!(?service, "started");
     }
+    running.spawn(metrics::run(watched, shared.metrics.clone(), stop.clone()));
     Ok(())
 }
 
@@ -236,8 +245,11 @@ fn transactions(config: &Config, settings: &AggregatorSettings, chain_id: u64) -
     })
 }
 
-async fn aggregator(config: &Config, shared: &Shared) -> Result<Aggregator> {
+/// The aggregator, and the account that pays for its transactions.
+async fn aggregator(config: &Config, shared: &Shared) -> Result<(Aggregator, Address)> {
     let settings = aggregator_settings(config)?;
+    let signer = Signer::load(&settings.key)?;
+    let account = signer.address();
     let (objects, deployment) = (shared.objects.clone(), shared.deployment.clone());
     let parts = Parts {
         provider: shared.provider.clone(),
@@ -247,7 +259,7 @@ async fn aggregator(config: &Config, shared: &Shared) -> Result<Aggregator> {
             ProverSettings::new(settings.prover_url.clone()),
             objects.clone(),
         ),
-        signer: Signer::load(&settings.key)?,
+        signer,
         transactions: transactions(config, settings, deployment.chain_id)?,
         operators: settings.operators.clone(),
         plan: settings.run.plan()?,
@@ -256,7 +268,8 @@ async fn aggregator(config: &Config, shared: &Shared) -> Result<Aggregator> {
         objects,
         deployment,
     };
-    Ok(Aggregator::new(driver(parts).await?, settings.run.trigger()?, Pauses::default()))
+    let trigger = settings.run.trigger()?;
+    Ok((Aggregator::new(driver(parts).await?, trigger, Pauses::default()), account))
 }
 
 async fn operator(config: &Config) -> Result<OperatorService> {

@@ -1,0 +1,108 @@
+//! What the services show of themselves beside the gateway's own metrics (which have the queue), looked at every ten seconds: the
+//! runs in hand, what is wrong, how far payments are behind, and the ether that transactions are paid from.
+
+use std::time::Duration;
+
+use alloy::{
+    primitives::{Address, utils::format_ether},
+    providers::{DynProvider, Provider},
+};
+use anyhow::Result;
+use collimate_aggregator::Troubles;
+use collimate_payments::Poller;
+use collimate_store::{Deployment, Store};
+use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+const EVERY: Duration = Duration::from_secs(10);
+/// Live runs are counted up to here.
+const MAX_RUNS: u32 = 100;
+
+/// What is looked at; each part only where its service runs.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub runs: Option<(Store, Deployment)>,
+    pub troubles: Option<watch::Receiver<Troubles>>,
+    pub poller: Option<Poller>,
+    pub account: Option<(DynProvider, Address)>,
+}
+
+/// The gauges.
+#[derive(Debug)]
+struct Gauges {
+    runs: IntGauge,
+    troubles: IntGaugeVec,
+    behind: IntGauge,
+    balance: Gauge,
+}
+
+impl Gauges {
+    fn register(registry: &Registry) -> Result<Self> {
+        let int = |name: &str, help: &str| IntGauge::new(name, help);
+        let gauges = Self {
+            runs: int("collimate_runs_live", "Runs that are neither final nor failed")?,
+            troubles: IntGaugeVec::new(
+                Opts::new("collimate_troubles", "Errors in a row of what cannot go on, by code"),
+                &["code", "retryable"],
+            )?,
+            behind: int(
+                "collimate_payments_behind_blocks",
+                "Blocks whose payments are not stored",
+            )?,
+            balance: Gauge::new(
+                "collimate_aggregator_balance_ether",
+                "What pays for transactions",
+            )?,
+        };
+        registry.register(Box::new(gauges.runs.clone()))?;
+        registry.register(Box::new(gauges.behind.clone()))?;
+        registry.register(Box::new(gauges.balance.clone()))?;
+        registry.register(Box::new(gauges.troubles.clone()))?;
+        Ok(gauges)
+    }
+}
+
+/// Looks until told to stop. What cannot be looked at keeps its last value: whoever is away has a metric of its own.
+pub(crate) async fn run(
+    watched: Watched,
+    registry: Registry,
+    stop: CancellationToken,
+) -> Result<()> {
+    let gauges = Gauges::register(&registry)?;
+    loop {
+        if let Err(error) = look(&watched, &gauges).await {
+            tracing::debug!(%error, "metrics");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(EVERY) => {}
+        }
+    }
+}
+
+async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
+    if let Some(troubles) = &watched.troubles {
+        gauges.troubles.reset();
+        for trouble in troubles.borrow().values() {
+            let labels = [trouble.code, if trouble.retryable { "yes" } else { "no" }];
+            gauges.troubles.with_label_values(&labels).add(i64::from(trouble.times));
+        }
+    }
+    if let Some((store, deployment)) = &watched.runs {
+        let runs = store.live_runs(deployment, MAX_RUNS).await?;
+        gauges.runs.set(count(runs.len() as u64));
+    }
+    if let Some(poller) = &watched.poller {
+        gauges.behind.set(count(poller.behind().await?.blocks()));
+    }
+    if let Some((provider, account)) = &watched.account {
+        let ether = format_ether(provider.get_balance(*account).await?);
+        gauges.balance.set(ether.parse()?);
+    }
+    Ok(())
+}
+
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

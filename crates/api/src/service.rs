@@ -118,3 +118,23 @@ pub struct RunsPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
 }
+
+/// Whether the process answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+}
+
+/// Whether the process can do its work: with `ready` false the answer's status is 503.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Readiness {
+    /// Whether all that is needed to accept proofs is there.
+    pub ready: bool,
+    /// Whether the database answers.
+    pub database: bool,
+    /// Whether the object store answers.
+    pub objects: bool,
+}

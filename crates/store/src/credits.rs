@@ -28,6 +28,17 @@ pub struct Authorisation {
     pub nonce: u64,
 }
 
+/// What was bought and is not expired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Confirmed credits that are not expired, spent or not.
+    pub total: u64,
+    /// Those of them that were spent.
+    pub spent: u64,
+    /// When the first of them expire.
+    pub next_expiry: Option<OffsetDateTime>,
+}
+
 /// What an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
@@ -74,6 +85,31 @@ impl Store {
         }))
     }
 
+    /// What an account bought that is confirmed and not expired.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn quota(
+        &self,
+        contract: &PaymentContract,
+        address: &[u8; 20],
+    ) -> Result<Quota, StoreError> {
+        let row = sqlx::query!(
+            r#"SELECT COALESCE(sum(p.credits), 0)::bigint AS "total!", COALESCE(sum(p.spent), 0)::bigint AS "spent!",
+                to_timestamp(min(p.expires_at) FILTER (WHERE p.spent < p.credits)) AS next_expiry
+            FROM accounts a JOIN payments p ON p.account_id = a.id
+            WHERE a.chain_id = $1 AND a.contract = $2 AND a.address = $3 AND p.status = 'credited'
+                AND p.expires_at > extract(epoch FROM now())"#,
+            to_i64("chain id", contract.chain_id)?,
+            &contract.address[..],
+            &address[..],
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let (total, spent) = (to_u64(row.total), to_u64(row.spent));
+        Ok(Quota { total, spent, next_expiry: row.next_expiry })
+    }
+
     /// Stores a proof as `received`, and takes the nonce and a credit for it, of those that expire first the first: all
     /// three or nothing, in one statement. A proof that is stored already costs nothing, whoever paid for it, and its first
     /// submission is answered: a request that is sent again gets the same answer. Its file must be in the object store
@@ -90,8 +126,9 @@ impl Store {
         let contract = &authorisation.contract;
         let spent = sqlx::query!(
             r#"WITH inserted AS (
-                INSERT INTO proofs (id, proof_hash, proof_system, program_id, vk, public_values, commitment, status)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, 'received')
+                INSERT INTO proofs (id, proof_hash, proof_system, program_id, vk, public_values, commitment, status, account_id)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, 'received',
+                    (SELECT id FROM accounts WHERE chain_id = $8 AND contract = $9 AND address = $10))
                 ON CONFLICT (proof_hash, program_id) DO NOTHING RETURNING id
             ), payer AS (
                 UPDATE accounts a SET nonce = a.nonce + 1 FROM inserted

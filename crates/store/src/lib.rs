@@ -20,6 +20,7 @@
 //! - **Money moves once**: a payment is keyed by (chain, transaction, log index) and credited once; nonce, credit and proof
 //!   are taken by one statement ([`Store::insert_paid_proof`]); a cursor moves with the payments that it passes
 //!   ([`PaymentLedger`]).
+//! - **A promise is given with the queue's place**, in one transaction ([`Store::admit`]); giving it again changes nothing.
 //! - **No end without a name**: `rejected` and `failed` carry a code and a reason.
 //! - **What was acknowledged survives** a kill of the server or of this process: the server syncs before it answers.
 //!
@@ -28,6 +29,7 @@
 //!
 //! Queries are checked at compile time against `.sqlx`; after changing one, or a migration, run `crates/store/prepare.sh`.
 
+mod admission;
 mod credits;
 mod cursors;
 mod embedded;
@@ -41,9 +43,10 @@ mod run_queries;
 mod runs;
 mod status;
 mod store;
+mod submissions;
 mod transactions;
 
-pub use credits::{Account, Authorisation};
+pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;
 pub use jobs::{Job, NewJob};
@@ -54,6 +57,7 @@ pub use run_queries::{Run, RunEvent};
 pub use runs::{ProofsOfFailedRun, Statement};
 pub use status::{JobStatus, PaymentStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
 pub use store::{Deployment, Store, age_of};
+pub use submissions::{Payer, Promise, SubmittedProof};
 pub use transactions::Transactions;
 
 /// The identifier of a proof (UUID version 7: its order is the order of submission).

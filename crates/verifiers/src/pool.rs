@@ -21,7 +21,7 @@ pub struct VerifierPool {
 #[derive(Debug)]
 struct Job {
     system: Arc<dyn ProofSystem>,
-    submission: Submission,
+    submission: Arc<Submission>,
     answer: oneshot::Sender<Result<VerifiedProof, VerifyError>>,
 }
 
@@ -62,6 +62,19 @@ impl VerifierPool {
         system: Arc<dyn ProofSystem>,
         submission: Submission,
     ) -> Result<VerifiedProof, VerifyError> {
+        self.verify_shared(system, Arc::new(submission)).await
+    }
+
+    /// [`Self::verify`] for a caller that needs the proof afterwards: once it has the answer, nobody else holds the
+    /// submission.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn verify_shared(
+        &self,
+        system: Arc<dyn ProofSystem>,
+        submission: Arc<Submission>,
+    ) -> Result<VerifiedProof, VerifyError> {
         let (answer, answered) = oneshot::channel();
         self.jobs.try_send(Job { system, submission, answer }).map_err(|error| match error {
             TrySendError::Full(_) => VerifyError::Busy,
@@ -80,7 +93,9 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
         };
         let Ok(Job { system, submission, answer }) = job else { return };
         if !answer.is_closed() {
-            let _ = answer.send(verify_guarded(system.as_ref(), &submission));
+            let verdict = verify_guarded(system.as_ref(), &submission);
+            drop(submission);
+            let _ = answer.send(verdict);
         }
     }
 }

@@ -104,9 +104,7 @@ fn the_mirrored_signature_is_the_same_accounts() {
     let signer = PrivateKeySigner::random();
     let hash = authorisation().signing_hash(&DOMAIN);
     let signature = signer.sign_hash_sync(&hash).unwrap();
-    let order = uint!(
-        0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256
-    );
+    let order = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
     let mirrored =
         alloy::primitives::Signature::new(signature.r(), order - signature.s(), !signature.v());
     assert_eq!(recover(&hash, &mirrored.as_bytes()), Ok(signer.address()));

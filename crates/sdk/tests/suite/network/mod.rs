@@ -15,8 +15,8 @@ use collimate_chain::{
     kzg::Sidecar,
 };
 use collimate_contracts::{
-    AlignedProofAggregationService::verifySP1Call, DeployConfig, Deployment, Sp1Verification,
-    deploy,
+    AlignedProofAggregationService::verifySP1Call, DeployConfig, Deployment, Package,
+    PaymentsConfig, Sp1Verification, Terms, deploy,
 };
 use collimate_core::{
     Commitment, ProgramId, blob,

@@ -1,0 +1,194 @@
+//! Slow, many and large: the gateway's share of the machine stays bounded, and others are still served.
+
+use std::{fs, num::NonZeroUsize, time::Duration};
+
+use alloy::signers::local::PrivateKeySigner;
+use collimate_api::{ProblemCode, paths, paths::field};
+use collimate_gateway::{GatewayConfig, Rate};
+use futures::{StreamExt, future::join_all, stream};
+use reqwest::multipart::{Form, Part};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::support::{Running, World, problem, quick, sample, signed};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(gateway: &Running) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", gateway.port())).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_does_not_come_ends_its_connection() {
+    let config = GatewayConfig { header_timeout: Duration::from_millis(300), ..quick() };
+    let world = World::start_with(config).await;
+    for start in ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nX-Slow: "] {
+        let mut stream = connect(&world.gateway).await;
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let closed = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "{start:?}: the connection is closed");
+    }
+    // A kept connection is closed, too, when nothing follows.
+    let mut stream = connect(&world.gateway).await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_trickle_are_given_up_and_others_are_served_meanwhile() {
+    let config = GatewayConfig {
+        upload_timeout: Duration::from_secs(6),
+        idle_timeout: Duration::from_secs(2),
+        uploads_in_memory: NonZeroUsize::MIN,
+        ..quick()
+    };
+    let world = World::start_with(config).await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 1).await;
+    // More than there are slots: each sends enough for one, then a byte now and then, or nothing.
+    let mut streams = vec![];
+    for _ in 0..40 {
+        let mut stream = connect(&world.gateway).await;
+        let head = "POST /v1/proofs HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\
+                    Content-Type: multipart/form-data; boundary=b\r\n\r\n\
+                    --b\r\nContent-Disposition: form-data; name=\"proof\"\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&[7; 100_000]).await.unwrap();
+        streams.push(stream);
+    }
+    let started = Instant::now();
+    world.accepted(&signed(&sample("fibonacci"), &alice, 0)).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "served while others trickle");
+    let ends = join_all(streams.into_iter().enumerate().map(|(n, mut stream)| async move {
+        let mut answer = Vec::new();
+        if n % 2 == 0 {
+            while started.elapsed() < Duration::from_secs(30) {
+                if stream.write_all(&[7]).await.is_err() {
+                    break;
+                }
+                let mut byte = [0; 4096];
+                match timeout(Duration::from_millis(200), stream.read(&mut byte)).await {
+                    Ok(Ok(0) | Err(_)) => break,
+                    Ok(Ok(n)) => answer.extend_from_slice(&byte[..n]),
+                    Err(_) => {}
+                }
+            }
+        } else {
+            let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
+        }
+        (answer, started.elapsed())
+    }))
+    .await;
+    for (answer, elapsed) in ends {
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.contains("GTW-018"), "{answer:?}");
+        assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_one_client_are_counted() {
+    let config =
+        GatewayConfig { max_connections_per_client: NonZeroUsize::new(3).unwrap(), ..quick() };
+    let world = World::start_with(config).await;
+    let mut held = vec![];
+    for _ in 0..3 {
+        held.push(connect(&world.gateway).await);
+    }
+    sleep(Duration::from_millis(100)).await;
+    let mut refused = connect(&world.gateway).await;
+    let closed = timeout(PATIENCE, refused.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)), "closed at once");
+    drop(held);
+    let served = async {
+        while world.http.get(world.url(paths::HEALTH)).send().await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_submissions_have_rates() {
+    let client_rate = Some(Rate { per_second: 1, burst: 6 });
+    let account_rate = Some(Rate { per_second: 1, burst: 1 });
+    let world = World::start_with(GatewayConfig { client_rate, account_rate, ..quick() }).await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 5).await;
+    // Each refusal of the account's rate comes after its signature, and spends nothing.
+    world.accepted(&signed(&sample("fibonacci"), &alice, 0)).await;
+    let second = signed(&sample("sha256_preimage"), &alice, 1);
+    let problem_of_account = world.refused(&second, ProblemCode::RateLimited).await;
+    assert!(problem_of_account.detail.contains("account"));
+    let mut limited = 0;
+    for _ in 0..10 {
+        let response = world.http.get(world.url(paths::INFO)).send().await.unwrap();
+        if response.status() == 429 {
+            problem(response, ProblemCode::RateLimited).await;
+            limited += 1;
+        }
+    }
+    assert!((5..=7).contains(&limited), "{limited}");
+    // The operator's questions always get through.
+    assert_eq!(world.http.get(world.url(paths::HEALTH)).send().await.unwrap().status(), 200);
+    assert_eq!(world.http.get(world.url(paths::METRICS)).send().await.unwrap().status(), 200);
+}
+
+fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// 200 clients upload the largest allowed proof at once: 800 MiB, of which memory sees a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_bounded_under_the_largest_uploads() {
+    let uploads_in_memory = NonZeroUsize::new(8).unwrap();
+    let config = GatewayConfig { uploads_in_memory, client_rate: None, ..quick() };
+    let world = World::start_with(config).await;
+    let (before, mut peak) = (resident_bytes(), 0);
+    let chunk = bytes::Bytes::from(vec![9_u8; 64 << 10]);
+    let uploads = stream::iter(0..200).map(|n| {
+        // All of the clients' bytes are one and the same chunk, so that what grows is the gateway's.
+        let (chunk, url, http) = (chunk.clone(), world.url(paths::PROOFS), world.http.clone());
+        async move {
+            let vary = bytes::Bytes::copy_from_slice(&[n as u8; 8]);
+            let chunks = std::iter::once(vary).chain(std::iter::repeat_n(chunk, 63));
+            let body = reqwest::Body::wrap_stream(stream::iter(
+                chunks.map(Ok::<_, std::convert::Infallible>),
+            ));
+            let signer = PrivateKeySigner::random();
+            let mut request = signed(&sample("fibonacci"), &signer, 0);
+            request.sample.proof.clear();
+            let mut form = Form::new();
+            for (name, value) in &request.fields {
+                form = form.text(*name, value.clone());
+            }
+            let form = form
+                .part(field::VK, Part::bytes(request.sample.vk).file_name("vk"))
+                .part(field::PROOF, Part::stream(body).file_name("proof"));
+            http.post(url).multipart(form).send().await.unwrap().status().as_u16()
+        }
+    });
+    let mut answers = uploads.buffer_unordered(200);
+    let mut sampled = tokio::time::interval(Duration::from_millis(20));
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            answer = answers.next() => match answer {
+                Some(status) => { assert_eq!(status, 401); count += 1; }
+                None => break,
+            },
+            _ = sampled.tick() => peak = peak.max(resident_bytes()),
+        }
+    }
+    assert_eq!(count, 200);
+    let grown = peak.saturating_sub(before) >> 20;
+    assert!(grown < 350, "{grown} MiB for 800 MiB of uploads");
+}

@@ -155,7 +155,7 @@ fn of_gateway(error: &GatewayError) -> u8 {
         | GatewayError::OtherDeployment { .. }
         | GatewayError::BadReceipt { .. }
         | GatewayError::OtherProof { .. } => DOES_NOT_HOLD,
-        GatewayError::NotYet { .. } => NOT_YET,
+        GatewayError::NotYet { .. } | GatewayError::CreditsNotYet { .. } => NOT_YET,
         GatewayError::BadUrl { .. } | GatewayError::BadUpload { .. } => USAGE,
         GatewayError::Signing { .. } => REFUSED,
         _ => ENVIRONMENT,

@@ -143,8 +143,8 @@ impl PasswordArgs {
 /// Asks for a secret on the terminal, without showing it.
 pub(crate) fn ask(prompt: &str) -> Result<String, CliError> {
     let missing = CliError::Missing {
-        what: "the password, and there is no terminal to ask on",
-        remedy: "give --password-file, or set COLLIMATE_PASSWORD",
+        what: "the password",
+        remedy: "there is no terminal to ask on: give --password-file, or set COLLIMATE_PASSWORD",
     };
     if !io::stdin().is_terminal() {
         return Err(missing);
@@ -156,8 +156,8 @@ pub(crate) fn ask(prompt: &str) -> Result<String, CliError> {
 pub(crate) fn confirm(question: &str) -> Result<bool, CliError> {
     if !io::stdin().is_terminal() {
         return Err(CliError::Missing {
-            what: "your consent, and there is no terminal to ask on",
-            remedy: "give --yes",
+            what: "your consent",
+            remedy: "there is no terminal to ask on: give --yes",
         });
     }
     eprint!("{question} [y/N] ");

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use collimate_sdk::{Client, GatewaySettings, NetworkProfile, SdkError, is_name};
@@ -52,9 +53,15 @@ impl Networks {
         selected.map(|selected| selected.profile).ok_or(missing)
     }
 
-    /// A client of the network.
+    /// A client of the network, for a user who waits for an answer.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
-        Ok(Client::new(self.required()?, GatewaySettings::default())?)
+        self.patient_client(Duration::from_secs(20))
+    }
+
+    /// A client that bears with a gateway that is away for this long.
+    pub(crate) fn patient_client(&self, patience: Duration) -> Result<Client, CliError> {
+        let settings = GatewaySettings { patience, ..GatewaySettings::default() };
+        Ok(Client::new(self.required()?, settings)?)
     }
 }
 

@@ -40,9 +40,7 @@ async fn main() -> Result<()> {
         let journal = env::temp_dir().join("collimate-example-journal");
         let purchase = client.payer(signer.clone(), &journal).await?.buy(&order).await?;
         println!("bought by {}", purchase.transaction);
-        while gateway.account(account).await?.credits == 0 {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        gateway.wait_for_credits(account, 1, PATIENCE).await?;
     }
 
     // The proof. With sp1-sdk in the same program: `ProofUpload::from_sp1(&proof, program_id)`.

@@ -23,6 +23,7 @@
 //! use std::{path::Path, time::Duration};
 //! use collimate_sdk::{Amount, Client, GatewaySettings, NetworkProfile, ProofStatus, ProofUpload, Signer};
 //!
+//! let patience = Duration::from_secs(3600);
 //! let profile = NetworkProfile::read(Path::new(".collimate/devnet/network.json"))?;
 //! let client = Client::new(profile, GatewaySettings::default())?;
 //! let signer = Signer::open_keystore(Path::new("wallet.json"), "password")?;
@@ -31,14 +32,15 @@
 //! let offer = client.payments().await?.offer().await?;
 //! let order = offer.order(signer.address(), Amount::Credits(1))?;
 //! client.payer(signer.clone(), Path::new("journal")).await?.buy(&order).await?;
+//! let gateway = client.gateway()?;
+//! gateway.wait_for_credits(signer.address(), 1, patience).await?;
 //!
 //! // A proof, and its inclusion, verified.
 //! let program_id = "0x00e3f2f3dd11e3c2b28234e713a91d6b248fd3ca81619d8bcc6f4ecd7b57a292".parse()?;
 //! let upload = ProofUpload::read(Path::new("my.proof"), program_id).await?;
-//! let gateway = client.gateway()?;
 //! let accepted = gateway.submit(&upload, &signer, None).await?;
 //! let id = accepted.answer.id;
-//! gateway.wait(&id, ProofStatus::Final, Duration::from_secs(3600), &mut |_| ()).await?;
+//! gateway.wait(&id, ProofStatus::Final, patience, &mut |_| ()).await?;
 //! let (inclusion, run) = client.inclusion(&id, None).await?;
 //! println!("root {} in transaction {}", inclusion.root, run.transaction);
 //! # Ok(())

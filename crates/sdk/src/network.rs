@@ -1,7 +1,7 @@
 //! Network profiles: everything that a user has to know of a deployment, in one file.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -35,7 +35,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// assert_eq!(profile.chain_id, 31337);
 /// # Ok::<(), collimate_sdk::SdkError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkProfile {
     /// Version of this form, 1.
@@ -153,6 +153,19 @@ impl NetworkProfile {
     }
 }
 
+impl fmt::Debug for NetworkProfile {
+    /// Without URLs, which may hold access keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkProfile")
+            .field("name", &self.name)
+            .field("chain_id", &self.chain_id)
+            .field("aggregation_service", &self.aggregation_service)
+            .field("payment_service", &self.payment_service)
+            .field("receipt_signer", &self.receipt_signer)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether a text can name a profile: it becomes a file's name.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
@@ -214,6 +227,7 @@ mod tests {
         profile.write(&path).expect("written");
         profile.write(&path).expect("replaced");
         assert_eq!(NetworkProfile::read(&path).expect("read"), profile);
+        assert!(!format!("{profile:?}").contains("127.0.0.1"), "URLs may hold keys");
         assert_eq!(fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o600);
     }
 

@@ -17,6 +17,8 @@ use crate::{
 
 /// Most proofs of one page.
 const PAGE: u32 = 100;
+/// How long a gateway may be away while proofs are watched.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -94,8 +96,8 @@ pub(crate) async fn watch(
     networks: &Networks,
     progress: Progress,
 ) -> Result<Outcome, CliError> {
-    let client = networks.client()?;
     let limit = Duration::from_secs(args.timeout);
+    let client = networks.patient_client(limit.min(PATIENCE))?;
     let started = tokio::time::Instant::now();
     let mut proofs = vec![];
     // One after the other: all go on meanwhile, and those that are done need no waiting.

@@ -5,8 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alloy::primitives::Address;
 use clap::Args;
-use collimate_sdk::{Accepted, Authorise, Client, ProgramId, ProofUpload, api::Submitted};
+use collimate_sdk::{
+    Accepted, Authorise, Client, ContractWallet, ProgramId, ProofUpload, api::Submitted,
+};
 use serde::Serialize;
 
 use crate::{
@@ -45,6 +48,9 @@ pub(crate) struct SubmitArgs {
     /// commitment can be compared with your own
     #[arg(long)]
     no_verify: bool,
+    /// A contract wallet (EIP-1271) that pays; your key signs as its owner. Default: your key's own account
+    #[arg(long, value_name = "ADDRESS")]
+    account: Option<Address>,
     /// Write each receipt to `<stem>.receipt.json` in this folder
     #[arg(long, value_name = "FOLDER")]
     receipts: Option<PathBuf>,
@@ -81,12 +87,16 @@ pub(crate) async fn run(
 ) -> Result<Outcome, CliError> {
     let client = networks.client()?;
     let files = find(&args.proofs)?;
-    let signer = args.key.signer()?;
+    let key = args.key.signer()?;
+    let signer: Box<dyn Authorise> = match args.account {
+        Some(address) => Box::new(ContractWallet { address, owner: key }),
+        None => Box::new(key),
+    };
     let (mut report, mut worst, mut nonce) = (Report::default(), 0, None);
     for (index, file) in files.iter().enumerate() {
         let place = format!("[{}/{}] {}", index + 1, files.len(), file.display());
         progress.say(&format!("{place}: verifying and uploading"));
-        match args.submit(&client, file, &signer, nonce).await {
+        match args.submit(&client, file, signer.as_ref(), nonce).await {
             Ok(Accepted { answer, paid, next_nonce }) => {
                 nonce = Some(next_nonce);
                 let how = if paid { "accepted" } else { "accepted before, no credit taken" };

@@ -100,8 +100,8 @@ fn existing_key() -> Result<Signer, CliError> {
     let text = match env::var(PRIVATE_KEY) {
         Ok(text) => text,
         Err(_) => ask("Private key (64 hexadecimal digits): ").map_err(|_| CliError::Missing {
-            what: "the key, and there is no terminal to ask on",
-            remedy: "set COLLIMATE_PRIVATE_KEY",
+            what: "the key",
+            remedy: "there is no terminal to ask on: set COLLIMATE_PRIVATE_KEY",
         })?,
     };
     Signer::from_hex(&text).map_err(|reason| CliError::Malformed {

@@ -12,4 +12,7 @@ mod command;
 #[path = "../../../sdk/tests/suite/network/mod.rs"]
 mod network;
 mod networks;
+mod service;
+#[path = "../../../sdk/tests/suite/service/mod.rs"]
+mod service_fixture;
 mod wallet;

@@ -2,11 +2,18 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use alloy::primitives::{Address, address};
+use serde_json::Value;
+
 use crate::command::{code, file, json_in, start};
 
 /// Second account of every development chain: no secret.
 const KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
-const ADDRESS: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const ADDRESS: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+
+fn address_in(answer: &Value) -> Address {
+    answer["address"].as_str().unwrap().parse().unwrap()
+}
 
 #[test]
 fn a_new_wallet_is_private_and_its_address_needs_no_password() {
@@ -35,7 +42,7 @@ fn a_key_is_imported_from_the_environment_and_opened_with_a_password_file() {
     fs::write(&password, "right\nand no more\n").unwrap();
     let environment = [("COLLIMATE_HOME", home), ("COLLIMATE_PRIVATE_KEY", KEY)];
     let arguments = ["wallet", "import", &keystore, "--password-file", &password];
-    assert_eq!(json_in(&environment, &arguments, 0)["address"], ADDRESS);
+    assert_eq!(address_in(&json_in(&environment, &arguments, 0)), ADDRESS);
 
     // Without the label in the file, the address is that of the key, which needs the password.
     let text = fs::read_to_string(&keystore).unwrap();
@@ -44,20 +51,21 @@ fn a_key_is_imported_from_the_environment_and_opened_with_a_password_file() {
     fs::write(&keystore, unlabelled.to_string()).unwrap();
     let address = ["wallet", "address", "--keystore", &keystore];
     let opened = json_in(&[("COLLIMATE_PASSWORD", "right")], &address, 0);
-    assert_eq!(opened["address"], ADDRESS);
+    assert_eq!(address_in(&opened), ADDRESS);
     assert_eq!(code(&json_in(&[("COLLIMATE_PASSWORD", "wr0ng")], &address, 2)), "CHN-050");
     assert_eq!(code(&json_in(&[], &address, 2)), "CLI-004");
 
     // A key in the environment needs no file; a named file goes first.
     let by_key = json_in(&environment, &["wallet", "address"], 0);
-    assert_eq!(by_key["address"], ADDRESS);
+    assert_eq!(address_in(&by_key), ADDRESS);
 }
 
 #[test]
 fn keys_and_passwords_reach_no_output() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().to_str().unwrap();
-    let cases: [(&[(&str, &str)], &[&str], i32); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], i32);
+    let cases: [Case<'_>; 5] = [
         (
             &[("COLLIMATE_PASSWORD", "p4ssword"), ("COLLIMATE_PRIVATE_KEY", KEY)],
             &["wallet", "import"],

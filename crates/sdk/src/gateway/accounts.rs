@@ -1,7 +1,10 @@
 //! Questions about accounts.
 
+use std::time::Duration;
+
 use alloy::primitives::Address;
 use collimate_api::{AccountAnswer, QuotaAnswer, ReceiptsPage, accounts::ReceiptsQuery, paths};
+use tokio::time::{Instant, sleep};
 
 use super::{GatewayClient, GatewayError};
 
@@ -21,6 +24,31 @@ impl GatewayClient {
             });
         }
         Ok(answer)
+    }
+
+    /// Waits until an account can spend at least so many credits: until its deposits have their confirmations.
+    ///
+    /// # Errors
+    /// [`GatewayError::CreditsNotYet`] after `limit`, and those of every request.
+    pub async fn wait_for_credits(
+        &self,
+        address: Address,
+        at_least: u64,
+        limit: Duration,
+    ) -> Result<AccountAnswer, GatewayError> {
+        let started = Instant::now();
+        loop {
+            let account = self.account(address).await?;
+            if account.credits >= at_least {
+                return Ok(account);
+            }
+            let waited = started.elapsed();
+            if waited >= limit {
+                let credits = account.credits;
+                return Err(GatewayError::CreditsNotYet { account: address, credits, waited });
+            }
+            sleep(self.0.settings.poll.min(limit.saturating_sub(waited))).await;
+        }
     }
 
     /// Credits bought, spent and left.

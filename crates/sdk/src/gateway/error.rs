@@ -13,7 +13,7 @@ use thiserror::Error;
 /// | GTW-… | the gateway's own words: [`Problem`] |
 /// | SDK-030, 031 | it does not answer, or something else answers in its place |
 /// | SDK-032, 033, 036 | it contradicts what is known from elsewhere: do not trust it |
-/// | SDK-034, 035 | a proof's end, or no end in time |
+/// | SDK-034, 035, 041 | a proof's end, or no end or no credits in time |
 /// | SDK-037, 038, 039 | URL, proof file or key have to change |
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -87,6 +87,18 @@ pub enum GatewayError {
         /// Time waited.
         waited: Duration,
     },
+    /// An account did not get the credits in time.
+    #[error(
+        "[SDK-041] account {account} has {credits} credits after {} s; a deposit counts once it has its confirmations: wait longer, or look it up on chain", waited.as_secs()
+    )]
+    CreditsNotYet {
+        /// The account.
+        account: Address,
+        /// What it has.
+        credits: u64,
+        /// Time waited.
+        waited: Duration,
+    },
     /// The answer is about something else.
     #[error(
         "[SDK-036] the gateway's answer is about another proof: {field} is {found}, {expected} was asked for; do not use it"
@@ -135,6 +147,7 @@ impl GatewayError {
             Self::BadReceipt { .. } => "SDK-033",
             Self::Ended { .. } => "SDK-034",
             Self::NotYet { .. } => "SDK-035",
+            Self::CreditsNotYet { .. } => "SDK-041",
             Self::OtherProof { .. } => "SDK-036",
             Self::BadUrl { .. } => "SDK-037",
             Self::BadUpload { .. } => "SDK-038",
@@ -160,11 +173,17 @@ impl GatewayError {
     /// Whether the same call can succeed later without a change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
+        self.is_transient()
+            || matches!(self, Self::NotYet { .. } | Self::CreditsNotYet { .. })
+            || self.is(ProblemCode::NotIncluded)
+    }
+
+    /// Whether the gateway is away or busy, so that asking again in a while is all that is needed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused(problem) => {
-                problem.code.is_retryable() || problem.code == ProblemCode::NotIncluded
-            }
-            Self::Unreachable { .. } | Self::NotYet { .. } => true,
+            Self::Refused(problem) => problem.code.is_retryable(),
+            Self::Unreachable { .. } => true,
             _ => false,
         }
     }

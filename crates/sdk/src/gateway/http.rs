@@ -73,7 +73,7 @@ impl GatewayClient {
             let wait =
                 failure.after.unwrap_or_else(|| pause.mul_f64(rand::rng().random_range(0.5..=1.0)));
             let in_time = started.elapsed() + wait <= settings.patience;
-            if !failure.error.is_retryable() || wait > settings.longest_pause || !in_time {
+            if !failure.error.is_transient() || wait > settings.longest_pause || !in_time {
                 return Err(failure.error);
             }
             tracing::debug!(error = %failure.error, ?wait, attempts, "asking the gateway again");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::{
     primitives::{Address, TxHash, U256},
-    providers::DynProvider,
+    providers::{DynProvider, Provider},
     sol_types::SolEvent,
 };
 use collimate_chain::{
@@ -23,6 +23,7 @@ use crate::SdkError;
 /// Sends deposits from one account.
 #[derive(Clone, Debug)]
 pub struct Payer {
+    provider: DynProvider,
     transactions: TxManager,
     journal: Arc<TxJournal>,
     payments: Payments,
@@ -72,8 +73,8 @@ impl Payer {
         let store: Arc<dyn TxStore> = Arc::clone(&journal) as _;
         let decoder = RevertDecoder::new(decode_revert);
         let config = TxConfig { confirmations: 1, ..config };
-        let transactions = TxManager::new(provider, signer, store, config, decoder);
-        Self { transactions, journal, payments: payments.clone() }
+        let transactions = TxManager::new(provider.clone(), signer, store, config, decoder);
+        Self { provider, transactions, journal, payments: payments.clone() }
     }
 
     /// Who pays.
@@ -90,7 +91,12 @@ impl Payer {
     /// Those of [`TxManager::send`], as [`SdkError::Chain`]: nothing is bought then, and after
     /// [`ChainError::Reverted`] only gas was paid. [`SdkError::NoPurchase`] if the contract's receipt lacks the event.
     pub async fn buy(&self, order: &Order) -> Result<Purchase, SdkError> {
-        let key = self.key(order).await?;
+        let interrupted = self.interrupted(order).await?;
+        if interrupted.is_none() {
+            self.check_balance(order).await?;
+        }
+        let key = interrupted
+            .unwrap_or_else(|| format!("{}{:016x}", self.name(order), rand::rng().random::<u64>()));
         let request = TxRequest::call(key, self.payments.contract(), order.call_data())
             .with_value(order.price_wei);
         let receipt = self.transactions.send(request).await?;
@@ -117,11 +123,16 @@ impl Payer {
         Ok(pending.into_iter().map(|record| record.key).find(|key| key.starts_with(&name)))
     }
 
-    async fn key(&self, order: &Order) -> Result<String, SdkError> {
-        match self.interrupted(order).await? {
-            Some(key) => Ok(key),
-            None => Ok(format!("{}{:016x}", self.name(order), rand::rng().random::<u64>())),
+    /// Nodes refuse to estimate the gas of what cannot be paid, each in its own words, so it is looked at before.
+    async fn check_balance(&self, order: &Order) -> Result<(), SdkError> {
+        let (account, needed) = (self.address(), order.price_wei);
+        let balance = self.provider.get_balance(account).await;
+        let balance = balance.map_err(SdkError::node("eth_getBalance"))?;
+        if balance > needed {
+            return Ok(());
         }
+        let key = "of the deposit, without its gas,".to_owned();
+        Err(ChainError::InsufficientFunds { key, account, balance, needed }.into())
     }
 
     /// What all deposits of such an order have in common in the journal.

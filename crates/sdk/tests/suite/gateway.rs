@@ -91,6 +91,17 @@ async fn what_is_not_the_gateway_is_told_so() {
 }
 
 #[tokio::test]
+async fn credits_are_waited_for_and_not_for_ever() {
+    let fake = FakeGateway::start().await;
+    fake.always(&account_path(), Answer::json(&AccountAnswer { credits: 0, ..account(0) }));
+    fake.always(&account_path(), Answer::json(&account(0)));
+    assert_eq!(fake.client().wait_for_credits(ALICE, 5, LIMIT).await.unwrap().credits, 5);
+    let short = Duration::from_millis(100);
+    let error = fake.client().wait_for_credits(ALICE, 6, short).await.unwrap_err();
+    assert_eq!(error.code(), "SDK-041");
+}
+
+#[tokio::test]
 async fn a_gateway_that_is_away_is_named_without_its_url() {
     let settings = GatewaySettings { patience: Duration::ZERO, ..GatewaySettings::default() };
     let client =

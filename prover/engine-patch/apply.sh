@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts copies of some of the proving engine's crates below prover/.engine, where [patch.crates-io] in
 # prover/Cargo.toml finds them. Each copy is the pristine crate of exactly the version and checksum in the
-# main workspace's Cargo.lock, plus patches/CRATE.patch; KoalaBear's also gets the files in koala-bear/.
+# main workspace's Cargo.lock (or below, for what that does not need), plus patches/CRATE.patch; and our own
+# files, in koala-bear/ and sp1-prover/.
 #
 # COLLIMATE_ENGINE=stock unpacks the crates and leaves their sources as they are.
 set -euo pipefail
@@ -18,7 +19,16 @@ case $engine in patched | stock) ;; *) fail "COLLIMATE_ENGINE must be 'patched' 
 stamp=$(find "$here" -type f -print0 | sort -z | xargs -0 cat | cat - "$root/Cargo.lock" | sha256sum | cut -d' ' -f1)-$engine
 [ "$(cat "$out/stamp" 2>/dev/null || true)" = "$stamp" ] && exit 0
 
+# Crates that are not in the main workspace's Cargo.lock. The prover's own has no checksums of patched crates.
+declare -A checksums=(
+    [sp1-prover-6.10.0]=4f04756def83f48b4c769eaab2910a706ec96d880ef07c3071c5ea69ec2f8238
+)
+
 checksum_of() { # name version -> checksum of the locked version
+    if [ -n "${checksums[$1-$2]:-}" ]; then
+        echo "${checksums[$1-$2]}"
+        return
+    fi
     awk -v name="$1" -v version="$2" '
         $0 == "name = \"" name "\"" { hit = 1; next }
         hit && /^version = / { if ($3 != "\"" version "\"") hit = 0; next }
@@ -37,7 +47,8 @@ $here against the new version, or build with COLLIMATE_ENGINE=stock after removi
         [ -n "$crate" ] || fail "$name-$version.crate is not in cargo's cache: run 'cargo fetch --locked' in $root first"
         echo "$sum  $crate" | sha256sum --check --quiet - || fail "$crate does not have the checksum in Cargo.lock: delete it and run 'cargo fetch --locked'"
         mkdir -p "$tmp/$name"
-        tar -xzf "$crate" -C "$tmp/$name" --strip-components 1
+        # With the time of now: archives hold old times, with which cargo would not see that a patch is gone.
+        tar -xzf "$crate" -C "$tmp/$name" --strip-components 1 --touch
     done
 }
 
@@ -49,7 +60,7 @@ tmp=$(mktemp -d "$root/prover/.engine-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 unpack 0.4.3-succinct p3-field p3-koala-bear p3-poseidon2
 callers=(slop-tensor slop-multilinear slop-jagged slop-basefold-prover sp1-hypercube)
-unpack 6.10.0 "${callers[@]}"
+unpack 6.10.0 "${callers[@]}" sp1-prover
 for crate in "${callers[@]}"; do depend "$crate" p3-koala-bear =0.4.3-succinct; done
 depend slop-basefold-prover rayon 1.10.0
 
@@ -60,6 +71,7 @@ if [ "$engine" = patched ]; then
             fail "$patch does not fit $name"
     done
     cp "$here"/koala-bear/*.rs "$tmp/p3-koala-bear/src/"
+    cp "$here"/sp1-prover/*.rs "$tmp/sp1-prover/src/worker/prover/"
 fi
 
 # Cargo.lock changes more often than these crates. Files that would come out the same keep their times, or

@@ -93,21 +93,15 @@ impl ProverClientError {
     #[must_use]
     pub fn fault_of_job(&self) -> Option<&str> {
         let Self::Failed { reason, .. } = self else { return None };
-        FAULTS_OF_JOB.iter().any(|code| reason.contains(code)).then_some(reason)
+        // The first code is the outermost: what the network's refusal quotes is not the job's fault.
+        let code = reason.split_once('[')?.1;
+        FAULTS_OF_JOB.iter().any(|fault| code.starts_with(fault)).then_some(reason)
     }
 }
 
 /// The codes of failures that are due to the job, in the proving process's reasons.
 const FAULTS_OF_JOB: [&str; 9] = [
-    "[VER-",
-    "[PRV-021]",
-    "[PRV-031]",
-    "[PRV-032]",
-    "[PRV-033]",
-    "[PRV-034]",
-    "[PRV-035]",
-    "[PRV-036]",
-    "[PRV-037]",
+    "VER-", "PRV-021", "PRV-031", "PRV-032", "PRV-033", "PRV-034", "PRV-035", "PRV-036", "PRV-037",
 ];
 
 /// Asks the proving process for proofs, and takes them from the object store.
@@ -242,6 +236,31 @@ impl Answer {
             StatusCode::NOT_FOUND => Ok(Self::Unknown),
             status if status.is_client_error() => Ok(Self::Refused(response.text().await?)),
             _ => Ok(Self::Status(response.error_for_status()?.json().await?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_blamed_for_what_is_its_fault_and_for_nothing_else() {
+        let failed = |reason: &str| ProverClientError::Failed {
+            id: JobId([0; 32]),
+            attempts: 3,
+            reason: reason.to_owned(),
+        };
+        for reason in ["recursive proof 2: [VER-007] wrong key", "[PRV-031] rejects its input"] {
+            assert_eq!(failed(reason).fault_of_job(), Some(reason));
+        }
+        for reason in [
+            "[PRV-013] the proving process died",
+            "[PRV-022] the network gave no proof: [PRV-021] the engine failed",
+            "[PRV-030] this prover carries no such program",
+            "no space left on device",
+        ] {
+            assert_eq!(failed(reason).fault_of_job(), None, "{reason}");
         }
     }
 }

@@ -8,7 +8,7 @@ pub mod tuning;
 
 use std::{future::Future, path::Path, pin::Pin};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use collimate_prover_client::Form;
 use sp1_sdk::{
@@ -80,7 +80,7 @@ impl EngineOptions {
 const GIB: u64 = 1 << 30;
 
 /// Memory that the CPU engine needs at least, in GiB, measured at its peak in the low profile.
-const CPU_MEMORY_GIB: u64 = 14;
+const CPU_MEMORY_GIB: u64 = 11;
 
 /// Boxed, so that the engines' code is generated in this crate and not in its callers.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -102,13 +102,7 @@ impl Engine {
         let builder = ProverClient::builder();
         match options.engine {
             EngineKind::Cpu => {
-                let gib = memory::available() >> 30;
-                if gib < CPU_MEMORY_GIB {
-                    bail!(
-                        "[PRV-001] the cpu engine needs {CPU_MEMORY_GIB} GiB of memory and {gib} GiB are available: \
-                        stop other programs, take a larger machine, or choose --engine network"
-                    );
-                }
+                check_memory(memory::available())?;
                 Ok(Self::Cpu(builder.cpu().build().await))
             }
             EngineKind::Cuda => {
@@ -195,6 +189,17 @@ async fn prove_with<P: Prover>(
     Ok((key.verifying_key().clone(), proof))
 }
 
+/// With less memory the kernel would end the process after minutes of work.
+fn check_memory(available: u64) -> Result<()> {
+    let gib = available / GIB;
+    ensure!(
+        gib >= CPU_MEMORY_GIB,
+        "[PRV-001] the cpu engine needs {CPU_MEMORY_GIB} GiB of memory and {gib} GiB are available: \
+        stop other programs, take a larger machine, or choose --engine network"
+    );
+    Ok(())
+}
+
 /// The circuit's artifacts must be there before the SDK looks: without them its native library
 /// aborts the whole process.
 fn check_artifacts(form: Form) -> Result<()> {
@@ -271,4 +276,48 @@ impl Executor {
 /// Program id, and the words of which it is packed.
 pub fn program_id(vk: &SP1VerifyingKey) -> ([u8; 32], [u32; 8]) {
     (vk.bytes32_raw(), vk.hash_u32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(engine: EngineKind) -> EngineOptions {
+        EngineOptions {
+            engine,
+            memory: MemoryProfile::Auto,
+            memory_limit_gib: None,
+            cuda_device: 250,
+            network_rpc_url: None,
+            network_reserved: false,
+        }
+    }
+
+    #[test]
+    fn too_little_memory_is_told_before_anything_is_done() {
+        let error = check_memory(CPU_MEMORY_GIB * GIB - 1).unwrap_err().to_string();
+        assert!(error.contains("[PRV-001]") && error.contains("10 GiB are available"), "{error}");
+        assert!(check_memory(CPU_MEMORY_GIB * GIB).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_this_machine_lacks_is_told_by_name() {
+        let cuda = Engine::start(&options(EngineKind::Cuda)).await.err().unwrap().to_string();
+        assert!(cuda.contains("[PRV-002]") && cuda.contains("/dev/nvidia250"), "{cuda}");
+        // A developer's own key would be taken; without one the network cannot be asked.
+        if std::env::var_os("NETWORK_PRIVATE_KEY").is_none() {
+            let network = Engine::start(&options(EngineKind::Network)).await.err().unwrap();
+            assert!(network.to_string().contains("[PRV-004]"), "{network}");
+        }
+    }
+
+    #[test]
+    fn a_wrap_without_its_artifacts_is_told_before_the_native_library_aborts() {
+        for form in [Form::Groth16, Form::Plonk] {
+            // SP1's own folder, which a developer may have filled.
+            if let Err(error) = check_artifacts(form) {
+                assert!(error.to_string().contains("[PRV-006]"), "{error}");
+            }
+        }
+    }
 }

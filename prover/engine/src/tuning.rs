@@ -14,19 +14,43 @@ use crate::memory;
 const TUNED: &str = "COLLIMATE_PROVER_TUNING";
 /// Where jemalloc, built with its default prefix, reads its options.
 const MALLOC: &str = "_RJEM_MALLOC_CONF";
+/// How many GiB the process may hold before it gives unused pages back.
+const KEEP: &str = "COLLIMATE_PROVER_KEEP_GIB";
+/// jemalloc gives no pages back by itself.
+const KEEP_PAGES: (&str, &str) =
+    (MALLOC, "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1");
 
 /// How much memory proving may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MemoryProfile {
     /// Chosen by this machine's memory.
     Auto,
-    /// Pages go back to the kernel at once: about 14-16 GB at the peak, slower.
+    /// One proof at a time, 11 GB at the peak.
     Low,
     /// Pages are kept until little of the machine's memory is left: 18 GB at the peak on 24 GB.
     Normal,
     /// The engine's own worker counts, meant for 16 cores and 64 GB or more.
     Large,
 }
+
+/// One proof at a time, with as little prepared for the next ones as there can be.
+///
+/// The first three are settings of our patch: how many provers run, how many of the five recursion keys
+/// (1 GiB each, with codewords) are kept, and that codewords are made again for their openings.
+const ONE_AT_A_TIME: [(&str, &str); 12] = [
+    ("SP1_WORKER_NUM_PROVERS", "1"),
+    ("SP1_WORKER_RECURSION_KEYS", "1"),
+    ("SP1_WORKER_DROP_CODEWORDS", "1"),
+    ("SP1_WORKER_NUM_RECURSION_EXECUTOR_WORKERS", "1"),
+    ("SP1_WORKER_RECURSION_EXECUTOR_BUFFER_SIZE", "1"),
+    ("SP1_WORKER_RECURSION_PROVER_BUFFER_SIZE", "1"),
+    ("SP1_WORKER_NUM_PREPARE_REDUCE_WORKERS", "1"),
+    ("SP1_WORKER_PREPARE_REDUCE_BUFFER_SIZE", "1"),
+    ("SP1_WORKER_NUM_DEFERRED_WORKERS", "1"),
+    ("SP1_WORKER_DEFERRED_BUFFER_SIZE", "1"),
+    ("SP1_WORKER_NUM_SETUP_WORKERS", "1"),
+    ("SP1_WORKER_NORMALIZE_PROGRAM_CACHE_SIZE", "1"),
+];
 
 /// Names and values that the environment should hold.
 struct Choice {
@@ -38,11 +62,15 @@ const GIB: u64 = 1 << 30;
 
 /// Memory that is left to others, and to growth between two looks, when pages are kept.
 const MARGIN: u64 = 13 * GIB / 2;
+/// The same where the process was told how much to keep.
+const LEAST_MARGIN: u64 = 3 * GIB;
 
 /// How many bytes the process may hold before it gives unused pages back, which jemalloc itself never
-/// does in the normal profile.
+/// does in the normal and the low profile.
 pub fn keep_pages_up_to() -> u64 {
-    memory::total().saturating_sub(MARGIN)
+    let but = |margin| memory::total().saturating_sub(margin);
+    let asked = env::var(KEEP).ok().and_then(|gib| gib.parse::<u64>().ok());
+    asked.map_or(but(MARGIN), |gib| but(LEAST_MARGIN).min(gib.saturating_mul(GIB)))
 }
 
 fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
@@ -56,15 +84,8 @@ fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
         [("SP1_WORKER_NUM_CORE_WORKERS", "1"), ("SP1_WORKER_NUM_RECURSION_PROVER_WORKERS", "1")];
     let (name, settings) = match profile {
         MemoryProfile::Low => (
-            "low memory, one core and one recursion worker, pages given back",
-            [
-                &few_workers[..],
-                &[(
-                    MALLOC,
-                    "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:1000,muzzy_decay_ms:0",
-                )],
-            ]
-            .concat(),
+            "low memory, one prover, pages kept up to 10 GiB",
+            [&few_workers[..], &ONE_AT_A_TIME, &[KEEP_PAGES, (KEEP, "10")]].concat(),
         ),
         MemoryProfile::Large => (
             "large machine, the engine's own worker counts",
@@ -72,14 +93,7 @@ fn choose(profile: MemoryProfile, cores: usize, memory: u64) -> Choice {
         ),
         MemoryProfile::Normal | MemoryProfile::Auto => (
             "one core and one recursion worker, pages kept",
-            [
-                &few_workers[..],
-                &[(
-                    MALLOC,
-                    "narenas:1,thp:always,metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1",
-                )],
-            ]
-            .concat(),
+            [&few_workers[..], &[KEEP_PAGES]].concat(),
         ),
     };
     Choice { words: format!("{name} ({cores} cores, {} GiB)", memory / GIB), settings }
@@ -121,13 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_kept_only_where_they_fit() {
-        let keeps = |memory| {
-            value(&choose(MemoryProfile::Auto, 2, memory), MALLOC)
-                .is_some_and(|conf| conf.contains("dirty_decay_ms:-1"))
-        };
-        assert!(keeps(23 * GIB));
-        assert!(!keeps(16 * GIB));
+    fn little_is_kept_where_memory_is_scarce() {
+        let keeps = |memory| value(&choose(MemoryProfile::Auto, 2, memory), KEEP);
+        assert_eq!(keeps(23 * GIB), None);
+        assert_eq!(keeps(16 * GIB), Some("10"));
     }
 
     #[test]

@@ -6,8 +6,13 @@ use std::{path::Path, time::Duration};
 use alloy::primitives::utils::format_ether;
 use anyhow::{Context, Result, bail};
 use collimate_chain::{anvil::development_signer, signer::Signer};
-use collimate_sdk::{Amount, Client, GatewaySettings, NetworkProfile, ProofStatus, ProofUpload};
-use tokio::time::{Instant, sleep};
+use collimate_sdk::{
+    Amount, Client, GatewaySettings, NetworkProfile, ProofEvent, ProofStatus, ProofUpload,
+};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{Instant, sleep},
+};
 
 use crate::{
     progress::Progress,
@@ -18,6 +23,9 @@ use crate::{
 const ACCOUNT: usize = 7;
 /// How long a payment's credits may take to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a proof is watched.
+const LONGEST_RUN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A user of the service.
 #[derive(Debug)]
@@ -83,13 +91,25 @@ impl Customer {
         Ok(Accepted { name, id: answer.id, proof, receipt })
     }
 
-    /// The proof's course as the gateway tells of it, which must have come to its end.
-    pub(crate) async fn course(&self, item: &Accepted) -> Result<String> {
-        let mut statuses = vec![];
-        let mut seen = |event: &collimate_sdk::ProofEvent| statuses.push(event.status.to_string());
-        let gateway = self.client.gateway()?;
-        gateway.wait(&item.id, ProofStatus::Final, PATIENCE, &mut seen).await?;
-        Ok(statuses.join(", "))
+    /// Follows a proof's statuses as the gateway pushes them, until it is final or `heard` is dropped.
+    pub(crate) fn watch(&self, item: &Accepted) -> Result<UnboundedReceiver<String>> {
+        let (said, heard) = unbounded_channel();
+        let (gateway, id, name) = (self.client.gateway()?.clone(), item.id, item.name.clone());
+        tokio::spawn(async move {
+            let mut seen = |event: &ProofEvent| {
+                // Nobody listens any more once the run is final.
+                let _ = said.send(format!("{name} is {}", event.status));
+            };
+            let waited = gateway.wait(&id, ProofStatus::Final, LONGEST_RUN, &mut seen);
+            let stopped = tokio::select! {
+                waited = waited => waited.err(),
+                () = said.closed() => None,
+            };
+            if let Some(error) = stopped {
+                let _ = said.send(format!("the gateway tells no more of it: {error}"));
+            }
+        });
+        Ok(heard)
     }
 
     /// Fetches the proof's inclusion from the gateway, and checks it offline and with the contract, which must also deny forgeries.

@@ -15,7 +15,7 @@ use collimate_chain::{
 use collimate_core::{Hash, tree::MerkleTree};
 use collimate_sdk::{Aggregation, Run};
 use collimate_store::{ProofStatus, RunStatus};
-use tokio::time::sleep;
+use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -117,13 +117,16 @@ async fn main_job(
         progress.say(&format!("{} accepted as {}{receipt}", item.name, item.id));
         accepted.push(item);
     }
+    let first = accepted.first().context("there are proofs")?;
+    let mut statuses = customer.watch(first)?;
     request_run(devnet, &accepted).await?;
 
     progress.phase("Aggregating in the zkVM");
-    let run_id = wait_for_run(devnet, progress, &accepted, RunStatus::Attesting).await?;
+    let run_id =
+        wait_for_run(devnet, progress, &accepted, &mut statuses, RunStatus::Attesting).await?;
 
     progress.phase("Operators verify and sign, Ethereum verifies");
-    wait_for_run(devnet, progress, &accepted, RunStatus::Final).await?;
+    wait_for_run(devnet, progress, &accepted, &mut statuses, RunStatus::Final).await?;
     let stored = devnet.store.run(run_id).await?.context("the run is stored")?;
     let statement = stored.statement.context("a final run has a statement")?;
     let provider = connect(&devnet.rpc_url, Timeouts::default())?;
@@ -167,9 +170,6 @@ async fn main_job(
             item.name
         ));
         reported.push(ReportedProof::new(item, path.siblings.len()));
-    }
-    if let Some(first) = accepted.first() {
-        progress.say(&format!("{} was {}", first.name, customer.course(first).await?));
     }
     let cost = TransactionCost::of(&provider, &run).await?;
     let resources = resources(devnet, run_id).await?;
@@ -234,10 +234,14 @@ async fn wait_for_run(
     devnet: &Devnet,
     progress: &Progress,
     accepted: &[Accepted],
+    statuses: &mut UnboundedReceiver<String>,
     wanted: RunStatus,
 ) -> Result<i64> {
     let first = accepted.first().context("there are proofs")?;
     loop {
+        while let Ok(status) = statuses.try_recv() {
+            progress.say(&status);
+        }
         if let Some((run, _)) = devnet.store.run_of_proof(first.id).await? {
             let run = devnet.store.run(run).await?.context("a run that holds a proof is stored")?;
             if run.status == RunStatus::Failed {

@@ -198,3 +198,21 @@ async fn questions_that_make_no_sense() {
     let unnamed = problem(get.send().await.unwrap(), ProblemCode::NotFound).await;
     assert_ne!(unnamed.request_id.as_deref(), Some("a b;c"));
 }
+
+/// Whatever a generator makes of the OpenAPI document, and of what contradicts it: no answer is a 5xx.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs schemathesis from PyPI in PATH, and minutes"]
+async fn schemathesis_finds_no_server_error() {
+    let config = collimate_gateway::GatewayConfig { client_rate: None, ..crate::support::quick() };
+    let world = World::start_with(config).await;
+    let document = world.url(paths::OPENAPI);
+    let run = tokio::process::Command::new("schemathesis")
+        .args(["run", &document, "--checks", "not_a_server_error", "--max-examples", "50"])
+        .args(["--request-timeout", "10", "--exclude-path-regex", "events$"])
+        .output()
+        .await
+        .expect("schemathesis is in PATH");
+    let report = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{report}");
+    println!("{report}");
+}

@@ -107,6 +107,17 @@ impl Ledger {
         self.write(Entry { job, state: JobState::Queued, attempts: 0, reason: None, sequence })
     }
 
+    /// Forgets the jobs that are done: their outputs are in the object store, under their names.
+    pub fn forget_done(&mut self) -> Result<()> {
+        let done = self.entries.iter().filter(|(_, e)| e.state == JobState::Done);
+        for id in done.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let path = self.folder.join(format!("{id}.json"));
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            self.entries.remove(&id);
+        }
+        Ok(())
+    }
+
     /// Whether a job waits whose last attempt ended for lack of memory.
     pub fn lacked_memory(&self) -> bool {
         let lacking = |reason: &String| OUT_OF_MEMORY.iter().any(|code| reason.starts_with(code));
@@ -236,6 +247,22 @@ mod tests {
             ledger.done(id).unwrap();
         }
         assert_eq!(ledger.submit(job(3)).unwrap().state, JobState::Done);
+    }
+
+    #[test]
+    fn jobs_that_are_done_can_be_forgotten_and_those_that_wait_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(folder.path(), 3).unwrap();
+        for n in [1, 2] {
+            ledger.submit(job(n)).unwrap();
+        }
+        ledger.begin(job(1).id()).unwrap();
+        ledger.done(job(1).id()).unwrap();
+        ledger.forget_done().unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(folder.path(), 3).unwrap();
+        assert!(ledger.get(job(1).id()).is_none());
+        assert_eq!(ledger.next().unwrap().job.id(), job(2).id());
     }
 
     #[test]

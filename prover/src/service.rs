@@ -119,6 +119,12 @@ async fn submit(State(app): State<App>, Path(id): Path<JobId>, Json(job): Json<J
             .into_response();
     }
     let mut ledger = lock(&app.shared.ledger);
+    if ledger.len() >= MAX_JOBS
+        && ledger.get(id).is_none()
+        && let Err(error) = ledger.forget_done()
+    {
+        tracing::error!("{error:#}");
+    }
     if ledger.len() >= MAX_JOBS && ledger.get(id).is_none() {
         return (
             StatusCode::SERVICE_UNAVAILABLE,

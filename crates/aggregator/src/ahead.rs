@@ -11,14 +11,17 @@ use collimate_store::ProofStatus;
 
 use crate::{Activity, AggregatorError, Driver, Plan, run::member};
 
-/// Jobs that failed ahead of their run. The run finds out why; here they are only not tried again.
+/// What was found out already.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
-    failed: BTreeSet<JobId>,
+    /// Jobs that have a proof, or failed: the run finds out why, here they are only not tried again.
+    settled: BTreeSet<JobId>,
+    /// The length of the queue, as far as a run takes it, in which nothing was left to prove.
+    nothing_in: Option<u64>,
 }
 
-/// Failed jobs that are remembered; forgetting them costs another attempt.
-const MAX_FAILED: usize = 1024;
+/// Settled jobs that are remembered; forgetting them costs another look.
+const MAX_SETTLED: usize = 4096;
 
 impl Ahead {
     /// Proves the first full chunk of the queue that has no proof yet, if the next run will be cut into chunks. False if
@@ -29,8 +32,12 @@ impl Ahead {
         limit: u32,
     ) -> Result<bool, AggregatorError> {
         let chunk = 1_usize << driver.plan.chunk_size_log2;
-        let queued = driver.store.queue_depth().await?.count.min(u64::from(limit));
-        let queued = usize::try_from(queued).unwrap_or(usize::MAX);
+        let length = driver.store.queue_depth().await?.count.min(u64::from(limit));
+        // Reading the queue and its proofs each time would keep database and object store busy.
+        if self.nothing_in == Some(length) {
+            return Ok(false);
+        }
+        let queued = usize::try_from(length).unwrap_or(usize::MAX);
         if queued <= driver.plan.direct_max || queued < chunk {
             return Ok(false);
         }
@@ -41,9 +48,11 @@ impl Ahead {
         for members in plan.chunks().filter(|members| members.len() == chunk) {
             let job = plan.chunk_job(members)?;
             let id = job.id();
-            if self.failed.contains(&id)
-                || finished_output(&driver.proving.objects, id).await?.is_some()
-            {
+            if self.settled.contains(&id) {
+                continue;
+            }
+            if finished_output(&driver.proving.objects, id).await?.is_some() {
+                self.settle(id);
                 continue;
             }
             tracing::info!(job = %id, proofs = chunk, "proving a chunk ahead of its run");
@@ -55,15 +64,20 @@ impl Ahead {
                 Ok(_) => {}
                 Err(error @ ProverClientError::Failed { .. }) => {
                     tracing::warn!(%error, "a chunk failed ahead of its run, which will look for the cause");
-                    if self.failed.len() >= MAX_FAILED {
-                        self.failed.clear();
-                    }
-                    self.failed.insert(id);
                 }
                 Err(error) => return Err(error.into()),
             }
+            self.settle(id);
             return Ok(true);
         }
+        self.nothing_in = Some(length);
         Ok(false)
+    }
+
+    fn settle(&mut self, id: JobId) {
+        if self.settled.len() >= MAX_SETTLED {
+            self.settled.clear();
+        }
+        self.settled.insert(id);
     }
 }

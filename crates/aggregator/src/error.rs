@@ -107,6 +107,16 @@ pub enum AggregatorError {
         /// The proving process's reason.
         reason: String,
     },
+    /// A transaction takes long.
+    #[error(
+        "[AGG-014] the transaction of run {run} is not final after {minutes} minutes; it goes on: look at the prices of gas and blobs, and at the budget (max_cost_eth)"
+    )]
+    NotMined {
+        /// The run.
+        run: i64,
+        /// How long was waited.
+        minutes: u64,
+    },
     /// The contract does not take a run.
     #[error(
         "[AGG-013] the contract refuses run {run}, which is sealed again and sent later: {reason}"
@@ -142,6 +152,7 @@ impl AggregatorError {
             Self::NotTogether { .. } => "AGG-011",
             Self::ProverBroken { .. } => "AGG-012",
             Self::Refused { .. } => "AGG-013",
+            Self::NotMined { .. } => "AGG-014",
         }
     }
 
@@ -157,9 +168,21 @@ impl AggregatorError {
             | Self::Call { .. }
             | Self::LockLost
             | Self::Locked
+            | Self::NotMined { .. }
             | Self::Refused { .. } => true,
             Self::Prover(error) => !matches!(error, ProverClientError::Refused { .. }),
             _ => false,
         }
+    }
+}
+
+/// Wraps a contract call's error. What comes from the transport can hold the node's address with an access key, which
+/// [`ChainError`] leaves out.
+pub(crate) fn call_failed(
+    contract: &'static str,
+) -> impl FnOnce(alloy::contract::Error) -> AggregatorError {
+    move |error| match error {
+        alloy::contract::Error::TransportError(error) => ChainError::node(contract)(error).into(),
+        other => AggregatorError::Call { contract, reason: other.to_string() },
     }
 }

@@ -16,7 +16,7 @@ use collimate_contracts::{G2Point, OperatorRegistry, QuorumProof};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AggregatorError, Seal, SealRequest};
+use crate::{AggregatorError, Seal, SealRequest, error::call_failed};
 
 /// What a quorum's seal needs to know.
 #[derive(Debug, Clone)]
@@ -53,12 +53,16 @@ impl QuorumSeal {
     }
 
     async fn current_epoch(&self) -> Result<u64, AggregatorError> {
-        self.registry().currentEpoch().call().await.map_err(|e| call_failed(&e))
+        self.registry().currentEpoch().call().await.map_err(call_failed("OperatorRegistry"))
     }
 
     async fn operators(&self, epoch: u64) -> Result<Vec<OperatorEndpoint>, AggregatorError> {
-        let registered =
-            self.registry().operatorsOf(epoch).call().await.map_err(|e| call_failed(&e))?;
+        let registered = self
+            .registry()
+            .operatorsOf(epoch)
+            .call()
+            .await
+            .map_err(call_failed("OperatorRegistry"))?;
         registered
             .into_iter()
             .map(|operator| {
@@ -119,8 +123,4 @@ impl Seal for QuorumSeal {
         let Ok(epoch) = u64::abi_decode(word.as_slice()) else { return Ok(true) };
         Ok(epoch.saturating_add(1) < self.current_epoch().await?)
     }
-}
-
-fn call_failed(error: &dyn std::error::Error) -> AggregatorError {
-    AggregatorError::Call { contract: "OperatorRegistry", reason: error.to_string() }
 }

@@ -20,7 +20,10 @@ use collimate_prover_client::{
     AggregationPrograms, JobId, JobStatus, MAX_PROOF_BYTES, finished_output,
 };
 use collimate_store::{Proof, ProofId, ProofsOfFailedRun, Run, RunId, RunStatus, Statement, Store};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use crate::{
     AggregatorError, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving, Seal,
@@ -86,6 +89,9 @@ pub struct Driver {
     /// Where progress goes.
     pub activity: watch::Sender<Activity>,
 }
+
+/// How long a step waits for its transaction.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 impl Driver {
     /// Takes one step of a run and returns it as it is then.
@@ -200,7 +206,15 @@ impl Driver {
         {
             return self.wait_for_others(run, block).await;
         }
-        match self.transactions.send(self.request(&run).await?).await {
+        // Waiting longer would hold up other runs. The transaction goes on meanwhile, and is joined at the next try.
+        let sending = self.transactions.send(self.request(&run).await?);
+        let Ok(sent) = timeout(LONGEST_WAIT, sending).await else {
+            return Err(AggregatorError::NotMined {
+                run: run.id,
+                minutes: LONGEST_WAIT.as_secs() / 60,
+            });
+        };
+        match sent {
             Ok(receipt) => {
                 let hash = Some(receipt.transaction_hash.0);
                 Ok(self.store.mark_final(run.id, hash, receipt.block_number).await?)
@@ -270,14 +284,13 @@ impl Driver {
         Ok(())
     }
 
-    /// Looks whether runs that were final in the newest blocks still are, and takes those back that a
-    /// reorg removed.
+    /// Looks whether runs that were final since a block still are, and takes those back that a reorg removed. Returns the
+    /// newest block.
     ///
     /// # Errors
     /// The node's and the database's.
-    pub async fn check_final_runs(&self, depth: u64) -> Result<(), AggregatorError> {
+    pub async fn check_final_runs(&self, since: u64) -> Result<u64, AggregatorError> {
         let head = self.service.block_number().await?;
-        let since = head.saturating_sub(depth);
         for run in self.store.final_runs_since(&self.deployment, since).await? {
             let statement = statement_of(&run)?;
             if self.service.registered_in(&statement.root).await?.is_none() {
@@ -288,7 +301,7 @@ impl Driver {
                 self.store.undo_final(run.id).await?;
             }
         }
-        Ok(())
+        Ok(head)
     }
 }
 

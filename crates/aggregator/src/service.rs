@@ -38,7 +38,7 @@ impl Default for Pauses {
     }
 }
 
-/// How many of the newest blocks are watched for reorgs: two epochs, after which Ethereum finalises.
+/// How far below the newest block that was looked at before a reorg is looked for: two epochs, after which Ethereum finalises.
 const REORG_DEPTH: u64 = 64;
 /// Runs that are worked on side by side, because some of them are put aside. More would pile up behind the same trouble.
 const MAX_LIVE_RUNS: u32 = 4;
@@ -75,7 +75,6 @@ struct Memory {
     /// The most proofs that the next run takes: halved by a run that cannot be proven whole, doubled by one that is.
     limit: u32,
     ahead: Ahead,
-    reorgs_checked: Instant,
     fees_checked: Option<Instant>,
     failures: u32,
 }
@@ -109,6 +108,7 @@ impl Aggregator {
         while let Some(lock) = self.acquire(&shutdown).await {
             tokio::select! {
                 () = self.work() => {}
+                () = self.watch_reorgs() => {}
                 () = lock.lost() => self.report(None, &AggregatorError::LockLost, 1),
                 () = shutdown.cancelled() => {
                     self.driver.transactions.stop().await;
@@ -140,12 +140,25 @@ impl Aggregator {
         }
     }
 
+    /// Takes final runs back whose root a reorg removed. Beside the work on runs, whose steps can take hours; at first all
+    /// final runs are looked at, since nobody knows for how long nobody did.
+    async fn watch_reorgs(&self) {
+        let mut since = 0;
+        loop {
+            match self.driver.check_final_runs(since).await {
+                Ok(head) => since = head.saturating_sub(REORG_DEPTH),
+                // Whatever is away is reported by who works with it.
+                Err(error) => tracing::warn!(%error, "final runs could not be looked at"),
+            }
+            sleep(self.pauses.reorg_check).await;
+        }
+    }
+
     async fn work(&self) {
         let mut memory = Memory {
             schedule: Schedule::default(),
             limit: self.trigger.count,
             ahead: Ahead::default(),
-            reorgs_checked: Instant::now(),
             fees_checked: None,
             failures: 0,
         };
@@ -171,10 +184,6 @@ impl Aggregator {
 
     /// One step of the oldest run that is not put aside; else a new run if one is due; else a chunk ahead of its run.
     async fn turn(&self, memory: &mut Memory) -> Result<Turn, AggregatorError> {
-        if memory.reorgs_checked.elapsed() >= self.pauses.reorg_check {
-            self.driver.check_final_runs(REORG_DEPTH).await?;
-            memory.reorgs_checked = Instant::now();
-        }
         let (store, deployment) = (&self.driver.store, &self.driver.deployment);
         let runs = store.live_runs(deployment, MAX_LIVE_RUNS).await?;
         let now = std::time::Instant::now();

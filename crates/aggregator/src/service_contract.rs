@@ -5,13 +5,14 @@ use alloy::{
     providers::{DynProvider, Provider},
     sol_types::SolCall,
 };
+use collimate_chain::ChainError;
 use collimate_contracts::{
     AlignedProofAggregationService,
     bindings::aligned_proof_aggregation_service::AlignedProofAggregationService::verifySP1Call,
 };
 use collimate_core::{Hash, ProgramId};
 
-use crate::{AggregatorError, GasPrices};
+use crate::{AggregatorError, GasPrices, error::call_failed};
 
 /// The deployed service.
 #[derive(Debug, Clone)]
@@ -30,11 +31,10 @@ impl ServiceContract {
         address: Address,
         program: ProgramId,
     ) -> Result<Self, AggregatorError> {
-        let code =
-            provider.get_code_at(address).await.map_err(|e| call_failed("eth_getCode", &e))?;
+        let code = provider.get_code_at(address).await.map_err(ChainError::node("eth_getCode"))?;
         if code.is_empty() {
             let chain_id =
-                provider.get_chain_id().await.map_err(|e| call_failed("eth_chainId", &e))?;
+                provider.get_chain_id().await.map_err(ChainError::node("eth_chainId"))?;
             return Err(AggregatorError::NoContract { address: address.to_string(), chain_id });
         }
         let service = Self { provider, address };
@@ -43,7 +43,7 @@ impl ServiceContract {
             .SP1_PROGRAM_ID()
             .call()
             .await
-            .map_err(|e| call_failed("SP1_PROGRAM_ID", &e))?;
+            .map_err(call_failed("SP1_PROGRAM_ID"))?;
         if deployed != B256::from(program.0) {
             return Err(AggregatorError::ProgramMismatch {
                 deployed: deployed.to_string(),
@@ -69,7 +69,7 @@ impl ServiceContract {
             .aggregation(B256::from(*root))
             .call()
             .await
-            .map_err(|e| call_failed("aggregation", &e))?;
+            .map_err(call_failed("aggregation"))?;
         Ok((found.leafCount != 0).then_some(found.blockNumber))
     }
 
@@ -78,7 +78,7 @@ impl ServiceContract {
     /// # Errors
     /// The node's.
     pub async fn block_number(&self) -> Result<u64, AggregatorError> {
-        self.provider.get_block_number().await.map_err(|e| call_failed("eth_blockNumber", &e))
+        Ok(self.provider.get_block_number().await.map_err(ChainError::node("eth_blockNumber"))?)
     }
 
     /// What gas costs now, for execution and for blobs.
@@ -87,12 +87,9 @@ impl ServiceContract {
     /// The node's.
     pub async fn gas_prices(&self) -> Result<GasPrices, AggregatorError> {
         let execution =
-            self.provider.get_gas_price().await.map_err(|e| call_failed("eth_gasPrice", &e))?;
-        let blob = self
-            .provider
-            .get_blob_base_fee()
-            .await
-            .map_err(|e| call_failed("eth_blobBaseFee", &e))?;
+            self.provider.get_gas_price().await.map_err(ChainError::node("eth_gasPrice"))?;
+        let blob =
+            self.provider.get_blob_base_fee().await.map_err(ChainError::node("eth_blobBaseFee"))?;
         Ok(GasPrices { execution, blob })
     }
 
@@ -108,8 +105,4 @@ impl ServiceContract {
     ) -> AlignedProofAggregationService::AlignedProofAggregationServiceInstance<&DynProvider> {
         AlignedProofAggregationService::new(self.address, &self.provider)
     }
-}
-
-fn call_failed(contract: &'static str, error: &dyn std::error::Error) -> AggregatorError {
-    AggregatorError::Call { contract, reason: error.to_string() }
 }

@@ -1,6 +1,7 @@
 //! `audit`: compares database, object store and chain, and names whatever one of them says and another denies.
 //!
-//! It reads only. It may run beside the services: what is on its way while it looks is not counted against them.
+//! It changes nothing but, when it is newer than the database's schema, the schema. It may run beside the services: what is on
+//! its way while it looks is not counted against them.
 
 use std::{collections::HashSet, fmt::Display, io::Write};
 
@@ -12,6 +13,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use collimate_aggregator::{BlobHashes, ServiceContract};
+use collimate_chain::ChainError;
 use collimate_contracts::{AggregationModePaymentService::CreditsPurchased, Deployment};
 use collimate_core::{Commitment, tree};
 use collimate_objects::{Key, Objects};
@@ -89,12 +91,14 @@ async fn audit(config: &Config, shared: &Shared) -> Result<Report> {
     runs(provider, deployment, store, &mut report).await?;
     if let Some(contract) = deployment.payments {
         let start = config.payments.start_block.unwrap_or(deployment.block);
-        let confirmations = config.chain.confirmations;
-        let chain = purchases_on_chain(provider, contract, start).await?;
-        let contract =
+        let service =
             PaymentContract { chain_id: deployment.chain_id, address: contract.into_array() };
-        let credited = store.credited_purchases(&contract).await?;
-        let head = provider.get_block_number().await?;
+        // Credits first: what is credited while the chain is read is on the chain that is read.
+        let head =
+            provider.get_block_number().await.map_err(ChainError::node("eth_blockNumber"))?;
+        let credited = store.credited_purchases(&service).await?;
+        let chain = purchases_on_chain(provider, contract, start).await?;
+        let confirmations = config.chain.confirmations;
         purchases(&chain, &credited, head, confirmations, &mut report);
     }
     Ok(report)
@@ -171,7 +175,7 @@ async fn purchases_on_chain(
     contract: Address,
     start: u64,
 ) -> Result<Vec<OnChain>> {
-    let head = provider.get_block_number().await?;
+    let head = provider.get_block_number().await.map_err(ChainError::node("eth_blockNumber"))?;
     let mut found = vec![];
     let mut from = start;
     while from <= head {
@@ -181,7 +185,7 @@ async fn purchases_on_chain(
             .event_signature(CreditsPurchased::SIGNATURE_HASH)
             .from_block(from)
             .to_block(to);
-        for log in provider.get_logs(&filter).await? {
+        for log in provider.get_logs(&filter).await.map_err(ChainError::node("eth_getLogs"))? {
             let payment = decode(&log)?;
             let purchase = CreditedPurchase {
                 tx_hash: payment.tx_hash,

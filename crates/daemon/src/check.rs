@@ -5,7 +5,7 @@ use std::{fmt::Display, io::Write};
 use alloy::{primitives::utils::format_ether, providers::Provider};
 use anyhow::{Context, Result, bail, ensure};
 use collimate_aggregator::ServiceContract;
-use collimate_chain::signer::Signer;
+use collimate_chain::{ChainError, signer::Signer};
 use collimate_objects::{Key, Objects};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::Store;
@@ -69,7 +69,7 @@ async fn findings(config: &Config) -> Vec<Finding> {
 
 async fn node(config: &Config) -> Result<String> {
     let (provider, deployment) = chain(config).await?;
-    let block = provider.get_block_number().await?;
+    let block = provider.get_block_number().await.map_err(ChainError::node("eth_blockNumber"))?;
     Ok(format!("chain {} at block {block}", deployment.chain_id))
 }
 
@@ -119,7 +119,8 @@ async fn account(config: &Config) -> Result<String> {
     let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
     let address = Signer::load(&settings.key)?.address();
     let (provider, _) = chain(config).await?;
-    let balance = provider.get_balance(address).await?;
+    let balance =
+        provider.get_balance(address).await.map_err(ChainError::node("eth_getBalance"))?;
     ensure!(!balance.is_zero(), "{address} has no ether to pay for gas");
     Ok(format!("{address} has {} ether", format_ether(balance)))
 }

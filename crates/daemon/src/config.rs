@@ -23,7 +23,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Everything that the services are told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,8 @@ fn default_objects() -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Chain {
-    /// JSON-RPC over HTTP.
+    /// JSON-RPC over HTTP. What follows the host may be an access key, and is not shown.
+    #[serde(serialize_with = "host_alone")]
     pub rpc_url: String,
     /// Blocks that make a transaction, payment or registration final, counting its own.
     #[serde(default = "default_confirmations")]
@@ -71,6 +72,13 @@ const fn default_confirmations() -> u64 {
 
 const fn default_poll() -> u64 {
     4
+}
+
+fn host_alone<S: Serializer>(url: &str, to: S) -> Result<S::Ok, S::Error> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    to.serialize_str(&format!("{scheme}://{host}/…"))
 }
 
 /// PostgreSQL.
@@ -194,7 +202,7 @@ pub(crate) struct AggregatorSettings {
     #[serde(default)]
     pub operators: BTreeMap<Address, String>,
     /// The most that one transaction may cost, in ether.
-    #[serde(default = "default_max_cost")]
+    #[serde(default = "default_max_cost", deserialize_with = "amount")]
     pub max_cost_eth: String,
     /// Chunks that are asked for at once: as many as there are provers.
     #[serde(default = "default_parallel")]
@@ -226,6 +234,7 @@ pub(crate) struct RunSettings {
     /// The public values of those that wait have so many bytes.
     pub bytes: u64,
     /// What all runs of 30 days may cost, in ether: a run opens when its price fits the time since the last.
+    #[serde(deserialize_with = "optional_amount")]
     pub monthly_budget_eth: Option<String>,
     /// Gas of a registering transaction, by estimate.
     pub gas_estimate: u64,
@@ -280,6 +289,33 @@ impl RunSettings {
         let chunk_size_log2 = self.chunk_size.ilog2();
         Ok(PlanSettings { direct_max: self.direct_max, chunk_size_log2 })
     }
+}
+
+/// An amount as it is written: from the environment and the command line 0.5 comes as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Amount {
+    Text(String),
+    Whole(u64),
+    Fraction(f64),
+}
+
+impl From<Amount> for String {
+    fn from(amount: Amount) -> Self {
+        match amount {
+            Amount::Text(text) => text,
+            Amount::Whole(number) => number.to_string(),
+            Amount::Fraction(number) => number.to_string(),
+        }
+    }
+}
+
+fn amount<'a, D: Deserializer<'a>>(from: D) -> Result<String, D::Error> {
+    Amount::deserialize(from).map(Into::into)
+}
+
+fn optional_amount<'a, D: Deserializer<'a>>(from: D) -> Result<Option<String>, D::Error> {
+    Option::<Amount>::deserialize(from).map(|amount| amount.map(Into::into))
 }
 
 /// Reads an amount of ether.
@@ -404,6 +440,26 @@ mod tests {
             check(name);
             names(value, check);
         }
+    }
+
+    #[test]
+    fn amounts_come_as_text_and_as_numbers_and_keys_in_urls_are_not_shown() {
+        let text = format!("{LEAST}[aggregator.key.environment]\nvariable = 'KEY'\n");
+        let config = load(
+            &text,
+            &[
+                "aggregator.max_cost_eth=0.25",
+                "aggregator.run.monthly_budget_eth=2",
+                "chain.rpc_url=https://user:pass@node.example:8545/v2/hunter2?key=hunter3",
+            ],
+        );
+        let config = config.unwrap();
+        let aggregator = config.aggregator.as_ref().unwrap();
+        assert_eq!(aggregator.max_cost_eth, "0.25");
+        assert_eq!(aggregator.run.monthly_budget_eth.as_deref(), Some("2"));
+        let shown = serde_json::to_string(&config).unwrap();
+        assert!(shown.contains("https://node.example:8545/…"), "{shown}");
+        assert!(!shown.contains("hunter") && !shown.contains("pass"), "{shown}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use alloy::{
 };
 use anyhow::Result;
 use collimate_aggregator::Troubles;
+use collimate_chain::ChainError;
 use collimate_payments::Poller;
 use collimate_store::{Deployment, Store};
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
@@ -97,7 +98,9 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
         gauges.behind.set(count(poller.behind().await?.blocks()));
     }
     if let Some((provider, account)) = &watched.account {
-        let ether = format_ether(provider.get_balance(*account).await?);
+        let ether = format_ether(
+            provider.get_balance(*account).await.map_err(ChainError::node("eth_getBalance"))?,
+        );
         gauges.balance.set(ether.parse()?);
     }
     Ok(())

@@ -13,6 +13,7 @@ use collimate_attestation::{
     AttestedProgram, KeySource, OperatorConfig, OperatorService, PasswordSource, ServiceConfig,
 };
 use collimate_chain::{
+    ChainError,
     follower::FollowConfig,
     provider::{Timeouts, connect},
     signer::Signer,
@@ -90,7 +91,7 @@ pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> 
     let deployment: Deployment = serde_json::from_slice(&text)
         .with_context(|| format!("[DMN-062] {} is no deployment", path.display()))?;
     let provider = connect(&config.chain.rpc_url, Timeouts::default())?;
-    let chain_id = provider.get_chain_id().await.context("[DMN-063] the node does not answer")?;
+    let chain_id = provider.get_chain_id().await.map_err(ChainError::node("eth_chainId"))?;
     ensure!(
         chain_id == deployment.chain_id,
         "[DMN-064] the node serves chain {chain_id}, the deployment is on chain {}: name another node or deployment",

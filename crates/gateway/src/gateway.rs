@@ -111,7 +111,11 @@ impl Gateway {
         let server = Server {
             listener,
             max_connections: config.max_connections.get(),
-            max_per_client: config.max_connections_per_client.get(),
+            // Behind a proxy all connections come from it, and limiting clients by connections is its business.
+            max_per_client: match config.trusted_proxies {
+                0 => config.max_connections_per_client.get(),
+                _ => config.max_connections.get(),
+            },
             header_timeout: config.header_timeout,
             stop_timeout: config.stop_timeout,
             open: metrics.connections.clone(),

@@ -128,6 +128,7 @@ impl World {
         };
         let pauses = Pauses {
             idle: Duration::from_millis(20),
+            reorg_check: Duration::from_millis(100),
             backoff: Backoff {
                 first: Duration::from_millis(200),
                 longest: Duration::from_millis(200),
@@ -204,6 +205,27 @@ async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {
     let waiting = world.stores.store.proofs_of_run(1).await.unwrap();
     assert_eq!(waiting[0].status, ProofStatus::Proving, "nothing accepted is lost");
     assert!(service.troubles.borrow().contains_key(&Some(1)), "somebody is told");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_run_whose_root_a_deep_reorg_removes_is_registered_again() {
+    let world = World::start(ACCEPTS_ALL).await;
+    let node = connect(&world.anvil.url(), Timeouts::default()).unwrap();
+    let before: String = node.raw_request("evm_snapshot".into(), ()).await.unwrap();
+    world.stores.queue_samples().await;
+    let prover = prover_of_the_committed_run(&world.stores, BTreeSet::new());
+    let service = world.serve(&prover, PlanSettings::default(), WHEN_ASKED).await;
+    world.stores.store.request_run(&world.deployment).await.unwrap();
+    let first = world.reaches(1, RunStatus::Final).await;
+    assert_eq!(first.attempts, 1);
+
+    assert!(node.raw_request::<_, bool>("evm_revert".into(), [before]).await.unwrap());
+    while world.run(1).await.unwrap().attempts < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let again = world.reaches(1, RunStatus::Final).await;
+    assert_ne!(again.tx_hash, first.tx_hash);
     service.stop().await;
 }
 

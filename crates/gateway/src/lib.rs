@@ -47,6 +47,7 @@ mod proofs;
 mod rate;
 mod receipts;
 mod respond;
+mod rest;
 mod server;
 mod service;
 mod shared;

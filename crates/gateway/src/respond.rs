@@ -1,11 +1,12 @@
-//! What every request gets: an id, a span in the log, the rate limit, metrics, and a body for its problem.
+//! What every request gets: an id, a span in the log, the rate limit, metrics, a body for its problem, and an answer that
+//! arrives.
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     Json,
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,7 +15,7 @@ use futures::FutureExt;
 use serde_json::json;
 use tracing::Instrument;
 
-use crate::{aligned, client::ClientKey, fault::Fault, shared::Shared};
+use crate::{aligned, client::ClientKey, fault::Fault, rest::Rest, shared::Shared};
 
 pub(crate) async fn respond(
     State(shared): State<Arc<Shared>>,
@@ -31,6 +32,7 @@ pub(crate) async fn respond(
     let span = tracing::info_span!("request", id, %method, route);
 
     let client = ClientKey::of_request(peer, request.headers(), shared.trusted_proxies);
+    let (request, rest) = Rest::of(request);
     let mut response = match rate_limited(&shared, client, &route) {
         Some(fault) => fault.into_response(),
         None => {
@@ -48,6 +50,10 @@ pub(crate) async fn respond(
         shared.metrics.problems.with_label_values(&[code]).inc();
         span.in_scope(|| tracing::info!(code, detail = problem.detail, "refused"));
         response = render(*problem, &path);
+    }
+    // Who was too slow is not waited for again.
+    if !response.status().is_success() && response.status() != StatusCode::REQUEST_TIMEOUT {
+        rest.discard().await;
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(paths::REQUEST_ID, id);
@@ -91,8 +97,7 @@ fn method_label(method: &axum::http::Method) -> &str {
 }
 
 fn render(problem: Problem, path: &str) -> Response {
-    let status = axum::http::StatusCode::from_u16(problem.status)
-        .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry_after = problem.retry_after;
     let mut response = if aligned::is_path(path) {
         let message = problem.to_string();

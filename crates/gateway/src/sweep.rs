@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use collimate_objects::Key;
+use collimate_objects::{Key, ObjectsError};
 use collimate_store::{Proof, ProofId};
 use collimate_verifiers::{ProgramKey, Submission};
 use time::OffsetDateTime;
@@ -55,10 +55,13 @@ async fn finish(shared: &Shared, id: ProofId) -> Result<&'static str, Fault> {
     let Some(proof) = shared.database(shared.store.proof(id)).await? else { return Ok("gone") };
     let verifier = shared.verifiers.of(proof.proof_system);
     let most = verifier.max_proof_bytes() as u64;
-    // A file that is not there is no verdict: the folder may be the wrong one. The same request sent again stores it anew.
-    let bytes = shared.objects.get(&Key(proof.proof_hash), most).await.inspect_err(|error| {
-        tracing::error!(proof = %id, %error, "the file of a proof that was paid for cannot be read");
-    })?;
+    let bytes = match shared.objects.get(&Key(proof.proof_hash), most).await {
+        Ok(bytes) => bytes,
+        Err(error @ (ObjectsError::NotFound { .. } | ObjectsError::Corrupt { .. })) => {
+            return reject(shared, &proof, error.code(), &error.to_string()).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
     let public_values = proof.public_values.clone();
     let program_id = collimate_core::ProgramId(proof.program_id);
     let question = Question::new(proof.proof_hash, program_id, Some(&public_values));

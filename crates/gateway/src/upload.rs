@@ -7,16 +7,12 @@ use axum::{
     http::{StatusCode, header},
 };
 use collimate_api::ProblemCode;
-use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::{
     fault::Fault,
     spool::{Arrived, Spool},
 };
-
-/// The most that is taken in only to be forgotten.
-const DISCARDED_BYTES: usize = 16 << 20;
 
 /// A field of a form.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +48,6 @@ impl FormRules {
         let stated = stated_length(&request);
         let clock = Clock { end: Instant::now() + self.upload_timeout, idle: self.idle_timeout };
         if stated.is_some_and(|bytes| bytes > self.max_bytes()) {
-            discard(request, &clock).await;
             return Err(self.too_large());
         }
         let expected = stated.unwrap_or(self.proof.max_bytes).min(self.proof.max_bytes);
@@ -158,19 +153,6 @@ fn twice(name: &str) -> Fault {
 
 fn stated_length(request: &Request) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Takes what is left of a body and forgets it: a connection that is closed before its client has sent everything loses the
-/// answer on its way. What is far too large is not waited for.
-async fn discard(request: Request, clock: &Clock) {
-    let mut left = DISCARDED_BYTES;
-    let mut body = request.into_body().into_data_stream();
-    while let Ok(Some(Ok(chunk))) = clock.wait(body.next()).await {
-        left = match left.checked_sub(chunk.len()) {
-            Some(left) => left,
-            None => return,
-        };
-    }
 }
 
 /// A sender that pauses, or takes too long over all, is given up.

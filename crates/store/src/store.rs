@@ -1,7 +1,8 @@
 //! The connection to the database.
 
+use std::io::ErrorKind;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
@@ -12,6 +13,9 @@ const MAX_CONNECTIONS: u32 = 10;
 
 /// How long a query waits for a connection, which covers a restart of the server.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause before a connection is tried again that the server reset.
+const RESET_PAUSE: Duration = Duration::from_millis(100);
 
 /// The database, with its schema up to date. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -44,11 +48,21 @@ impl Store {
         }
         let options =
             PgConnectOptions::from_str(url).map_err(|_| not_ours())?.application_name("collimate");
-        let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await?;
+        let pool =
+            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+        let began = Instant::now();
+        let pool = loop {
+            match pool.clone().connect_with(options.clone()).await {
+                // A server that is being started again resets connections; the driver waits only for one that refuses them.
+                Err(sqlx::Error::Io(error))
+                    if error.kind() == ErrorKind::ConnectionReset
+                        && began.elapsed() < ACQUIRE_TIMEOUT =>
+                {
+                    tokio::time::sleep(RESET_PAUSE).await;
+                }
+                connected => break connected?,
+            }
+        };
         sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Self { pool, options })
     }

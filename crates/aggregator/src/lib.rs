@@ -41,5 +41,3 @@ pub use seal::{Seal, SealRequest};
 pub use service::{Aggregator, Pauses, Trouble, Troubles};
 pub use service_contract::ServiceContract;
 pub use trigger::{FeeRule, FeeVerdict, GasPrices, OpenReason, Trigger};
-
-use crate::ahead::Ahead;

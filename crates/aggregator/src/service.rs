@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Activity, AggregatorError, Ahead, Backoff, Driver, FeeVerdict, OpenReason, Trigger,
+    Activity, AggregatorError, Backoff, Driver, FeeVerdict, OpenReason, Trigger, ahead::Ahead,
     schedule::Schedule,
 };
 
@@ -196,6 +196,8 @@ impl Aggregator {
                 let run = store.open_run(deployment, memory.limit).await?;
                 if let Some(run) = &run {
                     tracing::info!(run = run.id, proofs = run.leaf_count, %reason, "run opened");
+                    // What it knew of the queue is not true of the next one, which may have the same length.
+                    memory.ahead = Ahead::default();
                     return Ok(Turn::Worked);
                 }
             } else if memory.ahead.step(&self.driver, memory.limit).await? {

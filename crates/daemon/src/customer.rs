@@ -4,15 +4,12 @@
 use std::{path::Path, time::Duration};
 
 use alloy::primitives::utils::format_ether;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use collimate_chain::{anvil::development_signer, signer::Signer};
 use collimate_sdk::{
     Amount, Client, GatewaySettings, NetworkProfile, ProofEvent, ProofStatus, ProofUpload,
 };
-use tokio::{
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
-    time::{Instant, sleep},
-};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::{
     progress::Progress,
@@ -68,14 +65,8 @@ impl Customer {
             ));
         }
         let needed = wanted.saturating_sub(has.nonce);
-        let started = Instant::now();
-        while gateway.account(account).await?.credits < needed {
-            progress.now("waiting for the payment's confirmations");
-            if started.elapsed() > PATIENCE {
-                bail!("[DMN-046] the payment gave no credits in {} s", PATIENCE.as_secs());
-            }
-            sleep(Duration::from_millis(200)).await;
-        }
+        progress.now("waiting for the payment's confirmations");
+        gateway.wait_for_credits(account, needed, PATIENCE).await?;
         Ok(())
     }
 

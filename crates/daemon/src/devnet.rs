@@ -32,7 +32,7 @@ use collimate_chain::{
 };
 use collimate_contracts::Deployment;
 use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
-use collimate_gateway::{Gateway, GatewayConfig, GatewayDeployment, GatewayParts};
+use collimate_gateway::{Gateway, GatewayConfig, GatewayParts};
 use collimate_objects::Objects;
 use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     deployment,
-    driver::{Parts, driver, signing_context},
+    driver::{Parts, driver, gateway_deployment, payment_service, signing_context},
     operators,
     prover_process::ProverProcess,
 };
@@ -254,13 +254,11 @@ impl Devnet {
         })
         .await?;
         let watching = driver.activity.subscribe();
-        let payment_service =
-            deployment.payments.context("the devnet's deployment has a payment service")?;
         let payments = Poller::new(
             provider.clone(),
             store.clone(),
             PollerConfig {
-                contract: payment_service,
+                contract: payment_service(&deployment)?,
                 start_block: deployment.block,
                 confirmations: CONFIRMATIONS,
                 poll_interval: Duration::from_millis(200),
@@ -286,11 +284,7 @@ impl Devnet {
             verifiers: verifiers.clone(),
             provider,
             receipt_signer: development_signer(RECEIPT_ACCOUNT)?,
-            deployment: GatewayDeployment {
-                chain_id: deployment.chain_id,
-                payment_service,
-                aggregation_service: deployment.service,
-            },
+            deployment: gateway_deployment(&deployment)?,
             registry: Registry::new(),
         };
         let (gateway, stop) = (Gateway::bind(gateway, parts).await?, services.child_token());
@@ -376,7 +370,9 @@ async fn start_chain(options: &DevnetOptions, state: &Path) -> Result<Anvil> {
         pid_file: Some(folder.join("anvil.json")),
         ..AnvilOptions::default()
     });
-    Ok(anvil.await?)
+    let anvil = anvil.await?;
+    anvil.preload_kzg();
+    Ok(anvil)
 }
 
 /// An address on this machine that nobody listens on.

@@ -1,4 +1,5 @@
-//! The aggregator's driver, put together from its parts: the same on a devnet and in production.
+//! What a devnet and production have in common: the aggregator's driver put together from its parts, and a deployment as each
+//! service names it.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use collimate_chain::{
     tx::{RevertDecoder, TxConfig, TxManager},
 };
 use collimate_contracts::{Deployment, decode_revert};
+use collimate_gateway::GatewayDeployment;
 use collimate_objects::Objects;
 use collimate_prover_client::{AggregationPrograms, ProverClient};
 use collimate_store::Store;
@@ -51,6 +53,22 @@ pub(crate) fn stored(deployment: &Deployment) -> collimate_store::Deployment {
         chain_id: deployment.chain_id,
         contract: deployment.service.into_array(),
     }
+}
+
+/// The payment service, where accounts have their credits.
+pub(crate) fn payment_service(deployment: &Deployment) -> Result<Address> {
+    deployment.payments.context(
+        "[DMN-065] the deployment has no payment service: deploy one, or leave gateway and payments out",
+    )
+}
+
+/// The deployment as a gateway names it.
+pub(crate) fn gateway_deployment(deployment: &Deployment) -> Result<GatewayDeployment> {
+    Ok(GatewayDeployment {
+        chain_id: deployment.chain_id,
+        payment_service: payment_service(deployment)?,
+        aggregation_service: deployment.service,
+    })
 }
 
 /// Checks that the contract takes this release's proofs, and puts the driver together.

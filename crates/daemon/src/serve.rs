@@ -20,7 +20,7 @@ use collimate_chain::{
     tx::TxConfig,
 };
 use collimate_contracts::Deployment;
-use collimate_gateway::{Gateway, GatewayDeployment, GatewayParts};
+use collimate_gateway::{Gateway, GatewayParts};
 use collimate_objects::Objects;
 use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{AggregatorSettings, Config, OperatorSettings, ether},
-    driver::{Parts, driver, signing_context, stored},
+    driver::{Parts, driver, gateway_deployment, payment_service, signing_context, stored},
     metrics::{self, Watched},
 };
 
@@ -190,13 +190,6 @@ async fn start(
     Ok(())
 }
 
-/// The payment service, where accounts have their credits.
-fn payment_service(deployment: &Deployment) -> Result<Address> {
-    deployment.payments.context(
-        "[DMN-065] the deployment has no payment service: deploy one, or leave gateway and payments out",
-    )
-}
-
 async fn gateway(config: &Config, shared: &Shared) -> Result<Gateway> {
     let settings =
         config.gateway.as_ref().context("[DMN-066] the configuration has no [gateway] section")?;
@@ -206,11 +199,7 @@ async fn gateway(config: &Config, shared: &Shared) -> Result<Gateway> {
         verifiers: VerifierPool::for_this_machine()?,
         provider: shared.provider.clone(),
         receipt_signer: Signer::load(&settings.key)?,
-        deployment: GatewayDeployment {
-            chain_id: shared.deployment.chain_id,
-            payment_service: payment_service(&shared.deployment)?,
-            aggregation_service: shared.deployment.service,
-        },
+        deployment: gateway_deployment(&shared.deployment)?,
         registry: shared.metrics.clone(),
     };
     Ok(Gateway::bind(settings.config(), parts).await?)
@@ -218,12 +207,9 @@ async fn gateway(config: &Config, shared: &Shared) -> Result<Gateway> {
 
 async fn poller(config: &Config, shared: &Shared) -> Result<Poller> {
     let deployment = &shared.deployment;
-    let contract = deployment.payments.context(
-        "[DMN-065] the deployment has no payment service: deploy one, or leave payments out",
-    )?;
     let confirmations = NonZeroU64::new(config.chain.confirmations).unwrap_or(NonZeroU64::MIN);
     let settings = PollerConfig {
-        contract,
+        contract: payment_service(deployment)?,
         start_block: config.payments.start_block.unwrap_or(deployment.block),
         confirmations,
         poll_interval: Duration::from_secs(config.chain.poll_seconds),

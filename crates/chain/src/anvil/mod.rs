@@ -7,6 +7,7 @@ mod binary;
 mod keys;
 mod process;
 mod state;
+mod warm_up;
 
 use std::{
     path::{Path, PathBuf},
@@ -122,6 +123,17 @@ impl Anvil {
             std::fs::write(path, text).map_err(failed("its pid file cannot be written"))?;
         }
         Ok(anvil)
+    }
+
+    /// Has the node load KZG's trusted setup now, beside whatever else happens. By itself it would do so at its first blob
+    /// transaction, which then waits for three seconds.
+    pub fn preload_kzg(&self) {
+        let url = self.url();
+        tokio::spawn(async move {
+            if let Err(error) = warm_up::evaluate_a_point(&url).await {
+                tracing::debug!(%error, "the node's first blob transaction will take longer");
+            }
+        });
     }
 
     /// URL of its JSON-RPC and beacon interfaces.

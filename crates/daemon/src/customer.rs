@@ -1,111 +1,218 @@
-//! The demo's user: pays on chain, submits through the gateway, and believes only what it has checked. What it does is what
-//! `collimate deposit`, `submit`, `watch` and `inclusion` do, on the same library.
+//! The demo's user, who has the `collimate` command and nothing else: pays on chain, submits through the gateway, watches, and believes
+//! only what was checked.
 
-use std::{path::Path, time::Duration};
-
-use alloy::primitives::utils::format_ether;
-use anyhow::{Context, Result};
-use collimate_chain::{anvil::development_signer, signer::Signer};
-use collimate_sdk::{
-    Amount, Client, GatewaySettings, NetworkProfile, ProofEvent, ProofStatus, ProofUpload,
+use std::{
+    ffi::OsStr,
+    path::{PathBuf, absolute},
+    process::Stdio,
+    time::{Duration, Instant},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use anyhow::{Context, Result, bail};
+use collimate_chain::anvil::DEVELOPMENT_KEYS;
+use collimate_store::ProofId;
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::sleep,
+};
 
 use crate::{
     progress::Progress,
     submission::{Accepted, Checked},
 };
 
-/// Account of anvil's that is the user's.
-const ACCOUNT: usize = 7;
-/// How long a payment's credits may take to be there.
+/// Key of the account of anvil's that is the user's.
+const KEY: &str = DEVELOPMENT_KEYS[7];
+/// How long what can pass by itself may take to pass, and a payment's credits to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long a proof is watched.
-const LONGEST_RUN: Duration = Duration::from_secs(24 * 60 * 60);
+const PAUSE: Duration = Duration::from_millis(300);
+/// Exit code of `collimate` after which the same command can succeed later.
+const LATER: i32 = 3;
 
 /// A user of the service.
 #[derive(Debug)]
 pub(crate) struct Customer {
-    client: Client,
-    signer: Signer,
+    collimate: PathBuf,
+    /// The network's profile.
+    network: PathBuf,
+    /// The folder of the user's settings, and of deposits on their way: one that was interrupted is finished, not repeated.
+    home: PathBuf,
+}
+
+/// What `collimate quota` says.
+#[derive(Debug, Deserialize)]
+struct Quota {
+    nonce: u64,
+    credits: u64,
+    unconfirmed: u64,
+}
+
+/// What `collimate deposit` says.
+#[derive(Debug, Deserialize)]
+struct Deposit {
+    purchase: Purchase,
+}
+
+#[derive(Debug, Deserialize)]
+struct Purchase {
+    account: String,
+    credits: u64,
+    block_number: u64,
+}
+
+/// What `collimate submit` says.
+#[derive(Debug, Deserialize)]
+struct Submitted {
+    accepted: Vec<AcceptedProof>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AcceptedProof {
+    id: ProofId,
+    receipt: Option<Receipt>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Receipt {
+    position: u64,
 }
 
 impl Customer {
-    pub(crate) fn new(network: NetworkProfile) -> Result<Self> {
-        let client = Client::new(network, GatewaySettings::default())?;
-        Ok(Self { client, signer: development_signer(ACCOUNT)? })
+    /// A user whose settings are in `home`.
+    pub(crate) fn new(network: PathBuf, home: PathBuf) -> Result<Self> {
+        let collimate = std::env::current_exe()?.with_file_name("collimate");
+        if !collimate.is_file() {
+            bail!("[DMN-047] there is no {}: build it with 'make services'", collimate.display());
+        }
+        // A path with a slash is a file to `collimate`; a word is the name of a network.
+        Ok(Self { collimate, network: absolute(network)?, home: absolute(home)? })
     }
 
-    /// Buys what is missing so that `proofs` proofs can be paid for, those that were submitted before counted. `journal` is where
-    /// transactions on their way are remembered: a deposit that was interrupted is finished, not repeated.
-    pub(crate) async fn pay(
-        &self,
-        proofs: usize,
-        journal: &Path,
-        progress: &Progress,
-    ) -> Result<()> {
-        let (gateway, account) = (self.client.gateway()?, self.signer.address());
-        let has = gateway.account(account).await?;
+    /// Buys what is missing so that `proofs` proofs can be paid for, those that were submitted before counted.
+    pub(crate) async fn pay(&self, proofs: usize, progress: &Progress) -> Result<()> {
+        let has: Quota = self.ask(["quota"]).await?;
         let wanted = u64::try_from(proofs).context("too many proofs")?;
         let missing = wanted
             .saturating_sub(has.nonce)
             .saturating_sub(has.credits)
             .saturating_sub(has.unconfirmed);
         if missing > 0 {
-            let offer = self.client.payments().await?.offer().await?;
-            let order = offer.order(account, Amount::Credits(missing))?;
-            let payer = self.client.payer(self.signer.clone(), journal).await?;
-            let purchase = payer.buy(&order).await?;
-            payer.stop().await;
-            progress.say(&format!(
-                "{account} paid {} ether for {missing} credits in block {}",
-                format_ether(order.price_wei),
-                purchase.block_number
-            ));
+            progress.now("paying, and waiting for the payment's confirmations");
+            let credits = missing.to_string();
+            let Deposit { purchase } =
+                self.ask(["deposit", "--credits", &credits, "--yes"]).await?;
+            let Purchase { account, credits, block_number } = purchase;
+            progress.say(&format!("{account} paid for {credits} credits in block {block_number}"));
         }
-        let needed = wanted.saturating_sub(has.nonce);
-        progress.now("waiting for the payment's confirmations");
-        gateway.wait_for_credits(account, needed, PATIENCE).await?;
-        Ok(())
+        let started = Instant::now();
+        loop {
+            let Quota { nonce, credits, .. } = self.ask(["quota"]).await?;
+            if nonce.saturating_add(credits) >= wanted {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("[DMN-046] the payment gave no credits in {} s", PATIENCE.as_secs());
+            }
+            sleep(PAUSE).await;
+        }
     }
 
     /// Submits a proof. The same proof again is the same submission, and costs nothing.
     pub(crate) async fn submit(&self, checked: Checked) -> Result<Accepted> {
-        let Checked { name, file, verifying_key, proof } = checked;
-        let upload = ProofUpload::new(file, proof.program_id)
-            .with_verifying_key(verifying_key)
-            .with_public_values(&proof.public_values);
-        let accepted = self.client.gateway()?.submit(&upload, &self.signer, None).await;
-        let answer = accepted.with_context(|| format!("{name} was not accepted"))?.answer;
-        let receipt = answer.receipt.map(|receipt| receipt.position);
-        Ok(Accepted { name, id: answer.id, proof, receipt })
+        let Checked { name, path, proof, .. } = checked;
+        let submitted: Submitted = self
+            .ask([OsStr::new("submit"), path.as_os_str()])
+            .await
+            .with_context(|| format!("{name} was not accepted"))?;
+        let accepted = submitted.accepted.into_iter().next();
+        let AcceptedProof { id, receipt } = accepted.context("an accepted proof is listed")?;
+        Ok(Accepted { name, id, path, proof, receipt: receipt.map(|receipt| receipt.position) })
     }
 
-    /// Follows a proof's statuses as the gateway pushes them, until it is final or `heard` is dropped.
+    /// Follows a proof's statuses as the gateway pushes them, until it is final or what is heard is dropped.
     pub(crate) fn watch(&self, item: &Accepted) -> Result<UnboundedReceiver<String>> {
         let (said, heard) = unbounded_channel();
-        let (gateway, id, name) = (self.client.gateway()?.clone(), item.id, item.name.clone());
+        let (id, name) = (item.id.to_string(), item.name.clone());
+        let mut watching = self
+            .command(["watch", &id])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.collimate.display()))?;
+        let stderr = watching.stderr.take().context("its standard error is piped")?;
         tokio::spawn(async move {
-            let mut seen = |event: &ProofEvent| {
-                // Nobody listens any more once the run is final.
-                let _ = said.send(format!("{name} is {}", event.status));
-            };
-            let waited = gateway.wait(&id, ProofStatus::Final, LONGEST_RUN, &mut seen);
-            let stopped = tokio::select! {
-                waited = waited => waited.err(),
-                () = said.closed() => None,
-            };
-            if let Some(error) = stopped {
-                let _ = said.send(format!("the gateway tells no more of it: {error}"));
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let status = line.split_once(&id).map_or(line.as_str(), |(_, status)| status);
+                if said.send(format!("{name}: {}", status.trim())).is_err() {
+                    // Nobody listens any more; dropping the process ends it.
+                    return;
+                }
             }
+            let _ = watching.wait().await;
         });
         Ok(heard)
     }
 
     /// Fetches the proof's inclusion from the gateway, and checks it offline and with the contract, which must also deny forgeries.
     pub(crate) async fn check_inclusion(&self, item: &Accepted) -> Result<()> {
-        self.client.inclusion(&item.id, Some(&item.proof.commitment)).await?;
+        let id = item.id.to_string();
+        let arguments = [
+            OsStr::new("inclusion"),
+            OsStr::new(&id),
+            OsStr::new("--proof"),
+            item.path.as_os_str(),
+        ];
+        let _: serde_json::Value = self.ask(arguments).await?;
         Ok(())
+    }
+
+    /// Runs a command to its end, again while it says that it can succeed later, and reads its answer.
+    async fn ask<T, const N: usize, A>(&self, arguments: [A; N]) -> Result<T>
+    where
+        T: DeserializeOwned,
+        A: AsRef<OsStr> + Copy,
+    {
+        let started = Instant::now();
+        loop {
+            let output = self
+                .command(arguments)
+                .arg("--json")
+                .output()
+                .await
+                .with_context(|| format!("cannot start {}", self.collimate.display()))?;
+            if output.status.success() {
+                return serde_json::from_slice(&output.stdout)
+                    .context("[DMN-048] 'collimate' gave an answer that cannot be read");
+            }
+            if output.status.code() == Some(LATER) && started.elapsed() < PATIENCE {
+                sleep(PAUSE).await;
+                continue;
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            let reason = said.lines().last().unwrap_or("without a word").to_owned();
+            let command = arguments.first().map(|name| name.as_ref().display().to_string());
+            bail!(
+                "'collimate {}' ended with {}: {reason}",
+                command.unwrap_or_default(),
+                output.status
+            );
+        }
+    }
+
+    fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(&self.collimate);
+        command
+            .args(arguments)
+            .env("COLLIMATE_HOME", &self.home)
+            .env("COLLIMATE_NETWORK", &self.network)
+            .env("COLLIMATE_PRIVATE_KEY", KEY)
+            .env_remove("COLLIMATE_KEYSTORE")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
     }
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     customer::Customer,
-    devnet::{Devnet, DevnetOptions},
+    devnet::{Devnet, DevnetOptions, NETWORK_FILE},
     driver::stored,
     progress::Progress,
     report::{Report, ReportedProof, Resources, own_peak_mib},
@@ -107,9 +107,9 @@ async fn main_job(
         reuse::offer(devnet, options.devnet.plan(), &checked, file).await?;
         progress.say(&format!("the proof of this run is taken from {}", file.display()));
     }
-    let customer = Customer::new(devnet.network.clone())?;
-    let journal = options.devnet.state.join("customer");
-    customer.pay(checked.len(), &journal, progress).await?;
+    let state = &options.devnet.state;
+    let customer = Customer::new(state.join(NETWORK_FILE), state.join("customer"))?;
+    customer.pay(checked.len(), progress).await?;
     let mut accepted = vec![];
     for item in checked {
         let item = customer.submit(item).await?;

@@ -50,6 +50,9 @@ use crate::{
     prover_process::ProverProcess,
 };
 
+/// File in the state's folder that tells users where everything is.
+pub(crate) const NETWORK_FILE: &str = "network.json";
+
 /// Settings of a devnet.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DevnetOptions {
@@ -132,7 +135,7 @@ pub(crate) struct Devnet {
     pub verifiers: VerifierPool,
     pub deployment: Deployment,
     pub rpc_url: String,
-    /// What a user has to know; also in `network.json` in the state's folder.
+    /// What a user has to know; also in [`NETWORK_FILE`] in the state's folder.
     pub network: NetworkProfile,
     pub prover_client: ProverClient,
     pub activity: watch::Receiver<Activity>,
@@ -296,7 +299,7 @@ impl Devnet {
             payment_confirmations: Some(CONFIRMATIONS.get()),
             ..NetworkProfile::of_deployment("devnet", &rpc_url, &deployment)
         };
-        network.write(&state.join("network.json"))?;
+        network.write(&state.join(NETWORK_FILE))?;
         let gateway = tokio::spawn(async move {
             if let Err(error) = gateway.run(stop).await {
                 tracing::error!(%error, "the gateway stopped");

@@ -203,7 +203,7 @@ async fn devnet(options: DevnetCommand, shutdown: CancellationToken) -> Result<(
     let age = Duration::from_secs(options.age);
     let trigger = Trigger { count: options.count, age, ..Trigger::default() };
     let devnet = Devnet::start(&options.devnet, trigger, &|text| eprintln!("{text}")).await?;
-    let file = options.devnet.state.join("network.json");
+    let file = options.devnet.state.join(devnet::NETWORK_FILE);
     if options.json {
         let ready = Ready {
             rpc_url: &devnet.rpc_url,

@@ -17,6 +17,7 @@ use crate::devnet::Devnet;
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub name: String,
+    pub path: PathBuf,
     pub file: Vec<u8>,
     pub verifying_key: Vec<u8>,
     pub proof: VerifiedProof,
@@ -27,6 +28,7 @@ pub(crate) struct Checked {
 pub(crate) struct Accepted {
     pub name: String,
     pub id: ProofId,
+    pub path: PathBuf,
     pub proof: VerifiedProof,
     /// The number of the gateway's signed receipt.
     pub receipt: Option<u64>,
@@ -77,7 +79,7 @@ pub(crate) async fn check(devnet: &Devnet, path: &Path) -> Result<Checked> {
     let verifier = Arc::new(Sp1Compressed::default());
     let verified = devnet.verifiers.verify(verifier, submission).await;
     let proof = verified.with_context(|| format!("{} is rejected", path.display()))?;
-    Ok(Checked { name: display_name(path), file, verifying_key, proof })
+    Ok(Checked { name: display_name(path), path: path.to_owned(), file, verifying_key, proof })
 }
 
 fn display_name(path: &Path) -> String {

@@ -20,6 +20,9 @@ use thiserror::Error;
 /// | VER-014 | the verifiers are busy |
 /// | VER-015 | the verifiers are stopped |
 /// | VER-016 | this kind of proof carries no public values and none were given |
+/// | VER-017 | the public inputs are not reduced words, or not as many as the circuit has |
+/// | VER-018 | the circuit uses an extension that is not verified |
+/// | VER-019 | no proof system has this number or name (`UnknownProofSystem`) |
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -121,6 +124,22 @@ pub enum VerifyError {
     /// On-chain forms of a proof do not carry their public values.
     #[error("[VER-016] this kind of proof does not carry its public values; give them beside it")]
     MissingPublicValues,
+    /// Circuits take words of 32 bytes, each smaller than the order of the scalar field.
+    #[error(
+        "[VER-017] not the circuit's public inputs ({reason}); give one big-endian word of 32 bytes each, in order"
+    )]
+    MalformedPublicInputs {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A key or proof of a kind that is well formed and not taken.
+    #[error("[VER-018] {what} not verified here; {remedy}")]
+    Unsupported {
+        /// What is not taken, with its verb.
+        what: &'static str,
+        /// What the sender can do.
+        remedy: &'static str,
+    },
 }
 
 impl VerifyError {
@@ -143,6 +162,8 @@ impl VerifyError {
             Self::Busy => "VER-014",
             Self::Stopped => "VER-015",
             Self::MissingPublicValues => "VER-016",
+            Self::MalformedPublicInputs { .. } => "VER-017",
+            Self::Unsupported { .. } => "VER-018",
         }
     }
 

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use collimate_core::{Commitment, ProgramId};
 
-use crate::VerifyError;
+use crate::{VerifyError, limits::MAX_VERIFYING_KEY_BYTES};
 
 /// A proof system that can be verified natively.
 ///
@@ -15,6 +15,11 @@ pub trait ProofSystem: std::fmt::Debug + Send + Sync {
     /// The most bytes that a proof may have. Larger ones are refused before they are parsed.
     fn max_proof_bytes(&self) -> usize;
 
+    /// The most bytes that a verifying key may have.
+    fn max_key_bytes(&self) -> usize {
+        MAX_VERIFYING_KEY_BYTES
+    }
+
     /// Checks a key and computes the program id that it stands for.
     fn program_id(&self, key: &ProgramKey) -> Result<ProgramId, VerifyError>;
 
@@ -23,12 +28,22 @@ pub trait ProofSystem: std::fmt::Debug + Send + Sync {
 }
 
 /// How a submitter names the program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ProgramKey {
-    /// The proof system's own encoding of the verifying key; for SP1 bincode of `SP1VerifyingKey`.
+    /// The proof system's own encoding of the verifying key; for SP1 bincode of `SP1VerifyingKey`. A circuit's proof
+    /// needs it. RISC Zero has none.
     VerifyingKey(Vec<u8>),
-    /// The program id, as the contracts take it.
+    /// The program id, as the contracts take it. Enough for a zkVM's proof.
     ProgramId(ProgramId),
+}
+
+impl std::fmt::Debug for ProgramKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::VerifyingKey(bytes) => write!(f, "VerifyingKey({} bytes)", bytes.len()),
+            Self::ProgramId(id) => f.debug_tuple("ProgramId").field(id).finish(),
+        }
+    }
 }
 
 /// What a submitter hands in.
@@ -58,16 +73,23 @@ impl std::fmt::Debug for Submission {
 pub struct VerifiedProof {
     /// The program.
     pub program_id: ProgramId,
-    /// The same as eight canonical words of the KoalaBear field: what recursion claims in `verify_sp1_proof`.
-    pub vk_words: [u32; 8],
-    /// The bytes that the program committed.
+    /// The bytes that the program committed: SP1's public values, RISC Zero's journal, a circuit's public inputs.
     pub public_values: Vec<u8>,
-    /// SHA-256 of them, the digest in the proof: what recursion claims beside the words.
-    pub public_values_digest: [u8; 32],
     /// The leaf's preimage in the aggregation tree, `keccak256(public_values ‖ program_id)`.
     pub commitment: Commitment,
+    /// What recursion claims of an SP1 proof.
+    pub sp1: Option<Sp1Claims>,
+}
+
+/// What recursion claims of an SP1 proof in `verify_sp1_proof`, and the version it must be of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sp1Claims {
+    /// The program id as eight canonical words of the KoalaBear field.
+    pub vk_words: [u32; 8],
+    /// SHA-256 of the public values, the digest in the proof.
+    pub public_values_digest: [u8; 32],
     /// The circuit version of the proof.
-    pub sp1_version: String,
+    pub version: String,
 }
 
 /// Verifies on the calling thread; a panic in the verifier becomes [`VerifyError::Panicked`].

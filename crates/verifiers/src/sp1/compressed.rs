@@ -16,7 +16,7 @@ use super::{
     key::KeyWords,
 };
 use crate::{
-    ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
+    ProgramKey, ProofSystem, Sp1Claims, Submission, VerifiedProof, VerifyError,
     limits::MAX_COMPRESSED_PROOF_BYTES,
 };
 
@@ -69,11 +69,13 @@ impl ProofSystem for Sp1Compressed {
         let program_id = words.program_id();
         Ok(VerifiedProof {
             program_id,
-            vk_words: words.0,
             public_values: public_values.to_vec(),
-            public_values_digest: sha256_hash(public_values),
             commitment: Commitment::new(public_values, &program_id),
-            sp1_version: file.sp1_version,
+            sp1: Some(Sp1Claims {
+                vk_words: words.0,
+                public_values_digest: sha256_hash(public_values),
+                version: file.sp1_version,
+            }),
         })
     }
 }

@@ -1,17 +1,17 @@
 //! The proof file of SP1's SDK: bincode of `(proof, public_values, sp1_version, tee_proof)`, where proofs from the
 //! network lack the last part.
 
-use std::io::{self, Write};
-
-use bincode::Options;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use sp1_hypercube::{SP1PcsProofInner, SP1RecursionProof};
 use sp1_primitives::{SP1GlobalContext, io::SP1PublicValues};
 
 use super::CIRCUIT_VERSION;
 use crate::{
     VerifyError,
-    limits::{MAX_COMPRESSED_PROOF_BYTES, MAX_PUBLIC_VALUES_BYTES, MAX_VERSION_LABEL_BYTES},
+    canonical::{is_encoding_of, read},
+    limits::{
+        MAX_COMPRESSED_PROOF_BYTES, MAX_PUBLIC_VALUES_BYTES, MAX_VERSION_LABEL_BYTES, within,
+    },
 };
 
 /// The recursion proof of a whole execution.
@@ -34,14 +34,12 @@ impl CompressedFile {
         if bytes.is_empty() {
             return Err(VerifyError::Empty);
         }
-        if bytes.len() > MAX_COMPRESSED_PROOF_BYTES {
-            return Err(VerifyError::TooLarge {
-                part: "the proof",
-                bytes: bytes.len(),
-                limit: MAX_COMPRESSED_PROOF_BYTES,
-                remedy: "a compressed proof has about 1.3 MB; core proofs are not taken",
-            });
-        }
+        within(
+            "the proof",
+            bytes.len(),
+            MAX_COMPRESSED_PROOF_BYTES,
+            "a compressed proof has about 1.3 MB; core proofs are not taken",
+        )?;
         let body = expect_compressed(bytes)?;
         let (file, tail) =
             read::<Self>(body).map_err(|reason| wrong_version_or_malformed(bytes, reason))?;
@@ -55,14 +53,12 @@ impl CompressedFile {
             });
         }
         let public_values = file.public_values.as_slice().len();
-        if public_values > MAX_PUBLIC_VALUES_BYTES {
-            return Err(VerifyError::TooLarge {
-                part: "the public values",
-                bytes: public_values,
-                limit: MAX_PUBLIC_VALUES_BYTES,
-                remedy: "commit a hash of them in the program",
-            });
-        }
+        within(
+            "the public values",
+            public_values,
+            MAX_PUBLIC_VALUES_BYTES,
+            "commit a hash of them in the program",
+        )?;
         let tee_proof = parse_tail(tail)?;
         let encoded = body.get(..body.len().saturating_sub(tail.len())).unwrap_or_default();
         if !is_encoding_of(encoded, &file)
@@ -130,37 +126,4 @@ fn trailing_label(bytes: &[u8]) -> Option<String> {
             && label.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(byte));
         is_label.then(|| String::from_utf8_lossy(label).into_owned())
     })
-}
-
-/// Reads one value and returns what follows it. Nothing is reserved beyond the bytes that are there.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
-    let mut rest = bytes;
-    let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let value = bincode::options()
-        .with_fixint_encoding()
-        .allow_trailing_bytes()
-        .with_limit(limit)
-        .deserialize_from(&mut rest)
-        .map_err(|error| error.to_string())?;
-    Ok((value, rest))
-}
-
-/// Whether `bytes` is the encoding of `value`: field elements are reduced, maps in order and without repetition.
-pub(super) fn is_encoding_of<T: Serialize>(bytes: &[u8], value: &T) -> bool {
-    let mut expected = Expected(bytes);
-    bincode::serialize_into(&mut expected, value).is_ok() && expected.0.is_empty()
-}
-
-/// Compares what is written with bytes in hand, so that no second copy is made.
-struct Expected<'a>(&'a [u8]);
-
-impl Write for Expected<'_> {
-    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(written).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(written.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

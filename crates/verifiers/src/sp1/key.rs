@@ -3,8 +3,10 @@ use slop_algebra::AbstractField;
 use sp1_hypercube::{HashableKey, SP1VerifyingKey};
 use sp1_primitives::SP1Field;
 
-use super::file;
-use crate::{ProgramKey, VerifyError, limits::MAX_VERIFYING_KEY_BYTES};
+use crate::{
+    ProgramKey, VerifyError, canonical,
+    limits::{MAX_VERIFYING_KEY_BYTES, within},
+};
 
 /// A program as recursion names it: eight canonical field elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +22,15 @@ impl KeyWords {
     }
 
     fn from_verifying_key(bytes: &[u8]) -> Result<Self, VerifyError> {
-        if bytes.len() > MAX_VERIFYING_KEY_BYTES {
-            return Err(VerifyError::TooLarge {
-                part: "the verifying key",
-                bytes: bytes.len(),
-                limit: MAX_VERIFYING_KEY_BYTES,
-                remedy: "give bincode of SP1VerifyingKey, 104 bytes",
-            });
-        }
-        let (key, rest) = file::read::<SP1VerifyingKey>(bytes)
+        within(
+            "the verifying key",
+            bytes.len(),
+            MAX_VERIFYING_KEY_BYTES,
+            "give bincode of SP1VerifyingKey, 104 bytes",
+        )?;
+        let (key, rest) = canonical::read::<SP1VerifyingKey>(bytes)
             .map_err(|reason| VerifyError::MalformedKey { reason })?;
-        if !rest.is_empty() || !file::is_encoding_of(bytes, &key) {
+        if !rest.is_empty() || !canonical::is_encoding_of(bytes, &key) {
             return Err(VerifyError::MalformedKey {
                 reason: "its encoding is not the canonical one".to_owned(),
             });

@@ -6,8 +6,8 @@ use sp1_verifier::{
 
 use super::{CIRCUIT_VERSION, key::KeyWords};
 use crate::{
-    ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
-    limits::{MAX_ONCHAIN_PROOF_BYTES, MAX_PUBLIC_VALUES_BYTES},
+    ProgramKey, ProofSystem, Sp1Claims, Submission, VerifiedProof, VerifyError,
+    limits::{MAX_ONCHAIN_PROOF_BYTES, MAX_PUBLIC_VALUES_BYTES, within},
 };
 
 /// SP1's Groth16 proofs in the bytes that `ISP1Verifier.verifyProof` takes.
@@ -74,14 +74,12 @@ impl<'a> OnchainProof<'a> {
         if bytes.is_empty() {
             return Err(VerifyError::Empty);
         }
-        if bytes.len() > MAX_ONCHAIN_PROOF_BYTES {
-            return Err(VerifyError::TooLarge {
-                part: "the proof",
-                bytes: bytes.len(),
-                limit: MAX_ONCHAIN_PROOF_BYTES,
-                remedy: "give the bytes that the contract takes, not the SDK's proof file",
-            });
-        }
+        within(
+            "the proof",
+            bytes.len(),
+            MAX_ONCHAIN_PROOF_BYTES,
+            "give the bytes that the contract takes, not the SDK's proof file",
+        )?;
         let parts = || {
             let (selector, rest) = bytes.split_first_chunk::<4>()?;
             let (exit_code, rest) = rest.split_first_chunk::<32>()?;
@@ -110,14 +108,12 @@ fn verify(
     let program_id = words.program_id();
     let public_values =
         submission.public_values.as_ref().ok_or(VerifyError::MissingPublicValues)?;
-    if public_values.len() > MAX_PUBLIC_VALUES_BYTES {
-        return Err(VerifyError::TooLarge {
-            part: "the public values",
-            bytes: public_values.len(),
-            limit: MAX_PUBLIC_VALUES_BYTES,
-            remedy: "commit a hash of them in the program",
-        });
-    }
+    within(
+        "the public values",
+        public_values.len(),
+        MAX_PUBLIC_VALUES_BYTES,
+        "commit a hash of them in the program",
+    )?;
     let proof = OnchainProof::parse(&submission.proof)?;
     check_version(&proof, circuit_key)?;
     if proof.exit_code != [0; 32] {
@@ -135,11 +131,13 @@ fn verify(
     })?;
     Ok(VerifiedProof {
         program_id,
-        vk_words: words.0,
         public_values: public_values.clone(),
-        public_values_digest: sha256_hash(public_values),
         commitment: Commitment::new(public_values, &program_id),
-        sp1_version: CIRCUIT_VERSION.to_owned(),
+        sp1: Some(Sp1Claims {
+            vk_words: words.0,
+            public_values_digest: sha256_hash(public_values),
+            version: CIRCUIT_VERSION.to_owned(),
+        }),
     })
 }
 

@@ -50,10 +50,11 @@ fn accepts_a_real_proof_with_its_verifying_key() {
     let Some(fixture) = compressed() else { return };
     let verified = verify(&fixture.submission()).unwrap();
     assert_eq!(verified.program_id, fixture.program_id);
-    assert_eq!(ProgramId::from_sp1_words(verified.vk_words), fixture.program_id);
+    let claims = verified.sp1.unwrap();
+    assert_eq!(ProgramId::from_sp1_words(claims.vk_words), fixture.program_id);
     assert_eq!(verified.public_values, fixture.public_values);
     assert_eq!(verified.commitment, Commitment::new(&fixture.public_values, &fixture.program_id));
-    assert_eq!(verified.sp1_version, "v6.1.0");
+    assert_eq!(claims.version, "v6.1.0");
 }
 
 #[test]

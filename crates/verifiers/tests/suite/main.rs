@@ -8,9 +8,15 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod circom;
 mod claims;
 mod compressed;
+mod every_system;
 mod fixtures;
+mod gnark;
+mod gnark_circuits_of_sp1;
+mod honest;
 mod mutations;
 mod onchain;
 mod pool;
+mod risc0;

@@ -1,16 +1,13 @@
-//! Mutated real proofs: never a panic, never accepted as another statement.
+//! Mutated real proofs of every system: never a panic, never accepted as another statement.
 //!
-//! Not every mutation must be rejected: the tail with `tee_proof` is not covered by the proof. Whatever is accepted
-//! must say exactly what the real proof says. `COLLIMATE_MUTATIONS` sets the number of cases.
+//! Not every mutation must be rejected: SP1's tail with `tee_proof` is not covered by the proof, and claims in RISC
+//! Zero's receipts have more than one form. Whatever is accepted must say exactly what the real proof says; of small
+//! proofs nothing but the real one may be. `COLLIMATE_MUTATIONS` sets the number of cases for each system.
 
-use std::sync::LazyLock;
-
-use collimate_verifiers::{
-    Submission, VerifiedProof, VerifyError, sp1::Sp1Compressed, verify_guarded,
-};
+use collimate_verifiers::{ProofSystemId, VerifiedProof, VerifyError};
 use proptest::{prelude::*, sample::Index, test_runner::TestRunner};
 
-static VERIFIER: LazyLock<Sp1Compressed> = LazyLock::new(Sp1Compressed::default);
+use crate::honest::{self, Honest};
 
 #[derive(Debug, Clone)]
 enum Mutation {
@@ -93,11 +90,11 @@ enum Region {
 }
 
 fn mutate(real: &[u8], region: Region, mutations: &[Mutation]) -> Vec<u8> {
-    const END: usize = 4096;
+    let end = real.len().min(4096);
     let (before, middle, after) = match region {
         Region::Whole => (&[][..], real, &[][..]),
-        Region::Head => (&[][..], &real[..END], &real[END..]),
-        Region::Tail => (&real[..real.len() - END], &real[real.len() - END..], &[][..]),
+        Region::Head => (&[][..], &real[..end], &real[end..]),
+        Region::Tail => (&real[..real.len() - end], &real[real.len() - end..], &[][..]),
     };
     let mut changed = middle.to_vec();
     for mutation in mutations {
@@ -108,9 +105,13 @@ fn mutate(real: &[u8], region: Region, mutations: &[Mutation]) -> Vec<u8> {
     [before, &changed, after].concat()
 }
 
-fn check(real: &Submission, truth: &VerifiedProof, proof: Vec<u8>) -> Result<(), TestCaseError> {
-    match verify_guarded(&*VERIFIER, &Submission { proof, ..real.clone() }) {
-        Ok(verified) => prop_assert_eq!(&verified, truth),
+fn check(honest: &Honest, truth: &VerifiedProof, proof: Vec<u8>) -> Result<(), TestCaseError> {
+    let unchanged = proof == honest.submission.proof;
+    match honest.verify(|changed| changed.proof = proof) {
+        Ok(verified) => {
+            prop_assert_eq!(&verified, truth);
+            prop_assert!(unchanged || !honest.is_small(), "a second encoding was accepted");
+        }
         Err(VerifyError::Panicked { reason }) => {
             return Err(TestCaseError::fail(format!("the verifier panicked: {reason}")));
         }
@@ -119,18 +120,46 @@ fn check(real: &Submission, truth: &VerifiedProof, proof: Vec<u8>) -> Result<(),
     Ok(())
 }
 
-#[test]
-fn mutated_proofs_are_errors_or_say_the_same() {
-    let Some(fixture) = crate::fixtures::compressed() else { return };
-    let real = fixture.submission();
-    let truth = verify_guarded(&*VERIFIER, &real).unwrap();
+fn mutated_proofs_are_errors_or_say_the_same(id: ProofSystemId) {
+    let Some(honest) = honest::of(id) else { return };
+    let truth = honest.truth();
     let cases = std::env::var("COLLIMATE_MUTATIONS")
-        .map_or(8000, |cases| cases.parse().expect("COLLIMATE_MUTATIONS is a number"));
-    let config = ProptestConfig { cases, max_shrink_iters: 50, ..ProptestConfig::default() };
+        .map_or(if honest.is_small() { 2000 } else { 4000 }, |cases| {
+            cases.parse().expect("COLLIMATE_MUTATIONS is a number")
+        });
+    let config = ProptestConfig {
+        cases,
+        max_shrink_iters: 50,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     let region = prop_oneof![Just(Region::Whole), Just(Region::Head), Just(Region::Tail)];
     TestRunner::new(config)
         .run(&(region, prop::collection::vec(mutation(), 1..4)), |(region, mutations)| {
-            check(&real, &truth, mutate(&real.proof, region, &mutations))
+            check(honest, &truth, mutate(&honest.submission.proof, region, &mutations))
         })
         .unwrap();
+}
+
+/// A test for each system, so that they run side by side.
+macro_rules! mutated {
+    ($($test:ident: $id:ident,)*) => {$(
+        #[test]
+        fn $test() {
+            mutated_proofs_are_errors_or_say_the_same(ProofSystemId::$id);
+        }
+    )*};
+}
+
+mutated! {
+    mutated_sp1_compressed: Sp1Compressed,
+    mutated_sp1_groth16: Sp1Groth16,
+    mutated_sp1_plonk: Sp1Plonk,
+    mutated_risc0_composite: Risc0Composite,
+    mutated_risc0_succinct: Risc0Succinct,
+    mutated_risc0_groth16: Risc0Groth16,
+    mutated_gnark_groth16_bn254: GnarkGroth16Bn254,
+    mutated_gnark_plonk_bn254: GnarkPlonkBn254,
+    mutated_gnark_plonk_bls12_381: GnarkPlonkBls12_381,
+    mutated_circom_groth16_bn254: CircomGroth16Bn254,
 }

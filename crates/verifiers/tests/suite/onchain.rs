@@ -1,6 +1,6 @@
 //! What the verifiers of SP1's on-chain forms accept and reject, with real proofs.
 
-use crate::fixtures::onchain;
+use crate::fixtures::{onchain, program_id};
 use collimate_verifiers::{
     ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
     sp1::{Sp1Groth16, Sp1Plonk},
@@ -115,6 +115,37 @@ fn rejects_a_flipped_bit_anywhere() {
         for at in (0..proof.proof.len()).step_by(13) {
             let flipped = verify(system, &proof, |proof| proof.proof[at] ^= 1 << (at % 8));
             assert!(flipped.is_err(), "{}: byte {at}", system.name());
+        }
+    }
+}
+
+#[test]
+fn rejects_words_that_are_not_reduced() {
+    // Orders of BN254's coordinates and scalars. Of a Plonk proof's 27 words, ten are scalars.
+    let orders = [
+        "30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47",
+        "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001",
+    ]
+    .map(program_id);
+    let mut seen = Vec::new();
+    for (system, proof) in proofs() {
+        if seen.contains(&system.name()) {
+            continue;
+        }
+        seen.push(system.name());
+        for order in orders {
+            for at in (100..proof.proof.len()).step_by(32) {
+                let mut carry = 0;
+                let mut changed = proof.clone();
+                for (byte, addend) in
+                    changed.proof[at..at + 32].iter_mut().rev().zip(order.0.into_iter().rev())
+                {
+                    let sum = u32::from(*byte) + u32::from(addend) + carry;
+                    *byte = sum as u8;
+                    carry = sum >> 8;
+                }
+                assert!(verify_guarded(system, &changed).is_err(), "{}: {at}", system.name());
+            }
         }
     }
 }

@@ -71,11 +71,9 @@ impl ProofSystem for Scripted {
         }
         Ok(VerifiedProof {
             program_id: ProgramId::default(),
-            vk_words: [0; 8],
             public_values: Vec::new(),
-            public_values_digest: [0; 32],
             commitment: Commitment::default(),
-            sp1_version: String::new(),
+            sp1: None,
         })
     }
 }

@@ -1,0 +1,16 @@
+//! gnark: Groth16 over BN254, Plonk over BN254 and BLS12-381.
+//!
+//! Keys and proofs are the bytes of gnark's `WriteTo`, compressed points, the key formats of gnark 0.10 to 0.15 for
+//! Plonk and from 0.11 on for Groth16. The program id is keccak256 of the key's file.
+//!
+//! Not taken: Groth16 of circuits with commitments (`api.Commit`, and what uses it, such as range checks and emulated
+//! fields). Plonk's are.
+
+mod curve;
+mod groth16;
+mod plonk;
+mod witness;
+
+pub use groth16::GnarkGroth16Bn254;
+pub use plonk::{GnarkPlonkBls12_381, GnarkPlonkBn254};
+pub use witness::public_inputs;

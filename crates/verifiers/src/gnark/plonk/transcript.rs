@@ -1,0 +1,69 @@
+//! Fiat-Shamir as gnark does it: each challenge is `SHA-256(name ‖ previous challenge ‖ what it is bound to)`, taken
+//! modulo the order of the scalar field.
+
+use ark_ff::PrimeField;
+use sha2::{Digest, Sha256};
+
+use super::super::curve::Curve;
+use crate::circuit::encoding::{Element, Point};
+
+/// gnark's domain separator for the commitments of circuits.
+const COMMITMENT: &[u8] = b"BSB22-Plonk";
+
+/// A chain of challenges.
+#[derive(Debug, Default)]
+pub(super) struct Transcript {
+    /// The challenge before, unreduced; nothing before the first.
+    previous: Vec<u8>,
+}
+
+impl Transcript {
+    pub(super) fn challenge<F: PrimeField>(&mut self, name: &str, bound_to: &[u8]) -> F {
+        let digest =
+            Sha256::new().chain_update(name).chain_update(&self.previous).chain_update(bound_to);
+        self.previous = digest.finalize().to_vec();
+        F::from_be_bytes_mod_order(&self.previous)
+    }
+}
+
+/// The number that a circuit gets for its commitment: `hash_to_field` of RFC 9380, section 5.2, with SHA-256, of one
+/// element of 48 uniform bytes, for which `expand_message_xmd` needs two blocks.
+///
+/// arkworks has it, too, but pads by the element's length where the RFC has the hash function's block.
+pub(super) fn hash_of<C: Curve>(commitment: &C::G1Affine) -> C::ScalarField {
+    const UNIFORM_BYTES: u8 = 48;
+    let tail = [COMMITMENT, &[COMMITMENT.len() as u8]].concat();
+    let first = Sha256::new()
+        .chain_update([0; 64])
+        .chain_update(points::<C>([commitment]))
+        .chain_update([0, UNIFORM_BYTES, 0])
+        .chain_update(&tail)
+        .finalize();
+    let block = |input: &[u8], index: u8| {
+        Sha256::new().chain_update(input).chain_update([index]).chain_update(&tail).finalize()
+    };
+    let second = block(&first, 1);
+    let mixed: Vec<u8> = first.iter().zip(&second).map(|(left, right)| left ^ right).collect();
+    let third = block(&mixed, 2);
+    let uniform: Vec<u8> =
+        second.into_iter().chain(third).take(usize::from(UNIFORM_BYTES)).collect();
+    C::ScalarField::from_be_bytes_mod_order(&uniform)
+}
+
+/// Points, uncompressed, one after the other.
+pub(super) fn points<'a, C: Curve>(points: impl IntoIterator<Item = &'a C::G1Affine>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for point in points {
+        point.write_raw(&C::MARKS, &mut bytes);
+    }
+    bytes
+}
+
+/// Scalars, one after the other.
+pub(super) fn scalars<'a, F: Element + 'a>(scalars: impl IntoIterator<Item = &'a F>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for scalar in scalars {
+        scalar.write(&mut bytes);
+    }
+    bytes
+}

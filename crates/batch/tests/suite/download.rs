@@ -45,7 +45,7 @@ async fn honest(objects: Objects) -> Url {
     serve(Router::new().route("/b/objects/{key}", get(object))).await
 }
 
-async fn answering<R: IntoResponse + 'static>(
+async fn answering<R: IntoResponse + Send + 'static>(
     answer: impl Fn() -> R + Clone + Send + Sync + 'static,
 ) -> Url {
     let answer = move || {

@@ -189,6 +189,7 @@ async fn start(
             Service::Aggregator => {
                 let (aggregator, account) = aggregator(config, shared).await?;
                 watched.troubles = Some(aggregator.troubles());
+                watched.fees = Some(aggregator.fees());
                 watched.account = Some((shared.provider.clone(), account));
                 running.spawn(async move {
                     aggregator.run(stop).await;

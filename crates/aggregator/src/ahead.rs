@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use collimate_prover_client::{JobId, ProverClientError, finished_output};
-use collimate_store::ProofStatus;
+use collimate_store::{ProofStatus, QueueDepth};
 
 use crate::{Activity, AggregatorError, Driver, Plan, run::member};
 
@@ -16,28 +16,29 @@ use crate::{Activity, AggregatorError, Driver, Plan, run::member};
 pub(crate) struct Ahead {
     /// Jobs that have a proof, or failed: the run finds out why, here they are only not tried again.
     settled: BTreeSet<JobId>,
-    /// The length of the queue, as far as a run takes it, in which nothing was left to prove.
-    nothing_in: Option<u64>,
+    /// The queue, and how much of it a run takes, in which nothing was left to prove.
+    nothing_in: Option<(QueueDepth, u32)>,
 }
 
 /// Settled jobs that are remembered; forgetting them costs another look.
 const MAX_SETTLED: usize = 4096;
 
 impl Ahead {
-    /// Proves the first full chunk of the queue that has no proof yet, if the next run will be cut into chunks. False if
-    /// there is none.
+    /// Proves the first full chunk of the queue that has no proof yet, if the next run will be cut into chunks and no run
+    /// needs what proves. False if there is nothing to do.
     pub(crate) async fn step(
         &mut self,
         driver: &Driver,
         limit: u32,
     ) -> Result<bool, AggregatorError> {
+        let Some(_turn) = driver.proving.free_turn() else { return Ok(false) };
         let chunk = 1_usize << driver.plan.chunk_size_log2;
-        let length = driver.store.queue_depth().await?.count.min(u64::from(limit));
-        // Reading the queue and its proofs each time would keep database and object store busy.
-        if self.nothing_in == Some(length) {
+        let queue = driver.store.queue_depth().await?;
+        // Reading the queue's proofs each time would keep database and object store busy.
+        if self.nothing_in == Some((queue, limit)) {
             return Ok(false);
         }
-        let queued = usize::try_from(length).unwrap_or(usize::MAX);
+        let queued = usize::try_from(queue.count.min(u64::from(limit))).unwrap_or(usize::MAX);
         if queued <= driver.plan.direct_max || queued < chunk {
             return Ok(false);
         }
@@ -70,7 +71,7 @@ impl Ahead {
             self.settle(id);
             return Ok(true);
         }
-        self.nothing_in = Some(length);
+        self.nothing_in = Some((queue, limit));
         Ok(false)
     }
 

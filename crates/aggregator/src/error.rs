@@ -1,5 +1,6 @@
 //! What stops a run, or a step of it.
 
+use alloy::primitives::U256;
 use collimate_attestation::AttestationError;
 use collimate_chain::ChainError;
 use collimate_contracts::ContractsError;
@@ -97,9 +98,9 @@ pub enum AggregatorError {
         /// The proving process's reason.
         reason: String,
     },
-    /// Every member of a job fails alone: that is not their fault.
+    /// The engine fails on every member of a job, and shows with no other proof that it works.
     #[error(
-        "[AGG-012] the prover fails on every proof of job {job}, also on each alone, so it is most likely broken: look at its log; the last reason: {reason}"
+        "[AGG-012] the prover fails on every proof of job {job}, also on each alone, and has proven nothing else since, so it is most likely broken: look at its log; the last reason: {reason}"
     )]
     ProverBroken {
         /// The job.
@@ -116,6 +117,18 @@ pub enum AggregatorError {
         run: i64,
         /// How long was waited.
         minutes: u64,
+    },
+    /// A transaction is too dear for its budget.
+    #[error(
+        "[AGG-015] the transaction of run {run} waits for lower prices: to compete now it may have to cost {needed} wei, and {budget} are allowed; it goes on by itself, or raise max_cost_eth and start again"
+    )]
+    TooDear {
+        /// The run.
+        run: i64,
+        /// The cost of prices that compete now, in wei.
+        needed: U256,
+        /// The allowed cost, in wei.
+        budget: U256,
     },
     /// The contract does not take a run.
     #[error(
@@ -153,6 +166,7 @@ impl AggregatorError {
             Self::ProverBroken { .. } => "AGG-012",
             Self::Refused { .. } => "AGG-013",
             Self::NotMined { .. } => "AGG-014",
+            Self::TooDear { .. } => "AGG-015",
         }
     }
 
@@ -164,11 +178,13 @@ impl AggregatorError {
             Self::Objects(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Chain(error) => error.is_retryable(),
+            Self::Verify(error) => error.is_retryable(),
             Self::Attestation(_)
             | Self::Call { .. }
             | Self::LockLost
             | Self::Locked
             | Self::NotMined { .. }
+            | Self::TooDear { .. }
             | Self::Refused { .. } => true,
             Self::Prover(error) => !matches!(error, ProverClientError::Refused { .. }),
             _ => false,

@@ -22,7 +22,8 @@ impl JobLog {
         Self { store, run, programs }
     }
 
-    pub(crate) async fn begin(&self, job: &Job) -> Result<(), AggregatorError> {
+    /// `is_proven` says whether its output is there: rows can be older than a loss in the object store.
+    pub(crate) async fn begin(&self, job: &Job, is_proven: bool) -> Result<(), AggregatorError> {
         let id = job.id();
         let program = if job.program_id == self.programs.chunk_aggregator.program_id {
             "chunk_aggregator"
@@ -31,9 +32,12 @@ impl JobLog {
         };
         let inputs = u32::try_from(job.proofs.len()).unwrap_or(u32::MAX);
         let new = NewJob { id: id.0, run_id: self.run, program: program.to_owned(), inputs };
-        if self.store.want_job(&new).await?.status != JobStatus::Done {
-            self.store.start_job(&id.0).await?;
+        match (self.store.want_job(&new).await?.status, is_proven) {
+            (JobStatus::Done, true) => return Ok(()),
+            (JobStatus::Done, false) => drop(self.store.forget_job_output(&id.0).await?),
+            _ => {}
         }
+        self.store.start_job(&id.0).await?;
         Ok(())
     }
 

@@ -3,19 +3,24 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`Plan`] | cuts a run into jobs; a pure function, so a restart plans the same |
-//! | [`Proving`] | walks the jobs; finds a bad proof natively, or by proving halves |
+//! | [`Proving`] | walks the jobs, which take turns |
+//! | [`BadMember`] | a bad proof, found natively or by proving halves |
 //! | [`BlobHashes`] | commitments to blobs, and what names them |
 //! | [`Seal`] | what makes the contract accept the proof: [`QuorumSeal`] asks the operators |
 //! | [`Driver`] | takes one step of a run; each ends with one guarded change in the database |
 //! | [`Trigger`] | when a run opens: count, age, bytes, a request, or a price that the budget allows |
-//! | [`Aggregator`] | the service: the lock, opening runs, chunks proven ahead, trouble, reorgs |
+//! | [`Aggregator`] | the service: the lock, opening runs, runs side by side, chunks proven ahead, reorgs |
+//! | [`Trouble`] | what keeps something from going on |
 //!
 //! Failure modes: a process that dies leaves a run that the next one takes up; a proof that cannot be
 //! aggregated is quarantined with its reason; a node, database, prover or quorum that is away costs
-//! time. A run with trouble is put aside while the next ones go on, and tried again later and later; one that can be proven
-//! in parts but not whole is given up for smaller ones. A root that somebody else registered counts as done.
+//! time. Each run goes its own way: neither its hours of proving nor its trouble hold up another. One with trouble is tried again
+//! later and later; one that can be proven in parts but not whole is given up for smaller ones. A proof whose file is lost fails
+//! with that code, but only if the object store itself is there. A root that somebody else registered counts as done.
 
 mod ahead;
+mod backoff;
+mod blame;
 mod blobs;
 mod error;
 mod job_log;
@@ -23,21 +28,24 @@ mod plan;
 mod prove;
 mod quorum;
 mod run;
-mod schedule;
 mod seal;
 mod service;
 mod service_contract;
 mod trigger;
+mod trouble;
+mod work;
 
+pub use backoff::Backoff;
+pub use blame::BadMember;
 pub use blobs::BlobHashes;
 pub use error::AggregatorError;
 pub use job_log::JobLog;
 pub use plan::{Member, Plan, PlanSettings};
-pub use prove::{BadMember, Prove, Proven, Proving};
+pub use prove::{Prove, Proven, Proving};
 pub use quorum::{QuorumOptions, QuorumSeal};
 pub use run::{Activity, Driver};
-pub use schedule::Backoff;
 pub use seal::{Seal, SealRequest};
-pub use service::{Aggregator, Pauses, Trouble, Troubles};
+pub use service::{Aggregator, Pauses};
 pub use service_contract::ServiceContract;
 pub use trigger::{FeeRule, FeeVerdict, GasPrices, OpenReason, Trigger};
+pub use trouble::{Concern, Trouble, Troubles};

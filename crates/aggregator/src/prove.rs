@@ -1,17 +1,20 @@
-//! Walks a plan's jobs, and finds the proof that makes one fail.
+//! Walks a plan's jobs. Those of all runs take turns, as many at once as there are provers.
 
 use std::{future::Future, num::NonZeroUsize, pin::Pin, sync::Arc};
 
 use collimate_core::ProgramId;
-use collimate_objects::{Key, Objects};
+use collimate_objects::{Key, Objects, ObjectsError};
 use collimate_prover_client::{
-    Job, JobId, JobStatus, MAX_PROOF_BYTES, ProverClient, ProverClientError,
+    Cause, Job, JobId, JobStatus, MAX_PROOF_BYTES, ProverClient, ProverClientError, finished_output,
 };
 use collimate_verifiers::{ProgramKey, Submission, VerifierPool, VerifyError, sp1::Sp1Compressed};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Duration, Instant, sleep},
+};
 
-use crate::{AggregatorError, JobLog, Member, Plan};
+use crate::{AggregatorError, BadMember, JobLog, Member, Plan, blame::Blame};
 
 /// What proves a job: the proving process, or a fake in a unit test.
 pub trait Prove: Send + Sync {
@@ -33,17 +36,6 @@ impl Prove for ProverClient {
     }
 }
 
-/// A member that keeps its run from being proven.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadMember {
-    /// Its proof file.
-    pub object: Key,
-    /// The stable code of the reason.
-    pub code: &'static str,
-    /// The reason.
-    pub reason: String,
-}
-
 /// How proving a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proven {
@@ -56,19 +48,25 @@ pub enum Proven {
     },
     /// These members must leave the run; the others are as good as before.
     Bad(Vec<BadMember>),
+    /// The engine fails on every member of a job alone, and proved nothing meanwhile: they are bad, or it is broken.
+    Suspect {
+        /// The job that failed.
+        job: JobId,
+        /// The proving process's reason.
+        reason: String,
+        /// Its members.
+        members: Vec<BadMember>,
+    },
 }
 
-/// What proving takes.
+/// What proving takes. Clones share the turns.
 #[derive(Clone)]
 pub struct Proving {
-    /// What proves.
-    pub prover: Arc<dyn Prove>,
-    /// Where proofs lie.
-    pub objects: Objects,
-    /// Where they are verified.
-    pub verifiers: VerifierPool,
-    /// How many jobs are asked for at once.
-    pub parallel: NonZeroUsize,
+    pub(crate) prover: Arc<dyn Prove>,
+    pub(crate) objects: Objects,
+    verifiers: VerifierPool,
+    parallel: NonZeroUsize,
+    turns: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Proving {
@@ -77,13 +75,22 @@ impl std::fmt::Debug for Proving {
     }
 }
 
-/// The code of a member that only the engine refuses.
-const ENGINE: &str = "AGG-010";
-
 /// The pause before asking a full verifier pool again.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Proving {
+    /// Proving with this prover, whose proofs and outputs lie in `objects`; `parallel` jobs are asked for at once.
+    #[must_use]
+    pub fn new(
+        prover: Arc<dyn Prove>,
+        objects: Objects,
+        verifiers: VerifierPool,
+        parallel: NonZeroUsize,
+    ) -> Self {
+        let turns = Arc::new(Semaphore::new(parallel.get()));
+        Self { prover, objects, verifiers, parallel, turns }
+    }
+
     /// Proves the chunks of a plan and then the whole run.
     ///
     /// # Errors
@@ -100,15 +107,19 @@ impl Proving {
             .map(|members| self.chunk(plan, members, log, on_status).boxed())
             .collect();
         let proven: Vec<_> = stream::iter(jobs).buffered(self.parallel.get()).collect().await;
-        let (mut outputs, mut bad) = (vec![], vec![]);
+        let (mut outputs, mut bad, mut suspect) = (vec![], vec![], None);
         for chunk in proven {
             match chunk? {
                 Proven::Proof { key, .. } => outputs.push(key),
                 Proven::Bad(members) => bad.extend(members),
+                suspects @ Proven::Suspect { .. } => suspect = Some(suspects),
             }
         }
         if !bad.is_empty() {
             return Ok(Proven::Bad(bad));
+        }
+        if let Some(suspect) = suspect {
+            return Ok(suspect);
         }
         let job = plan.final_job(&outputs)?;
         let statement = plan.statement().abi_encode();
@@ -139,88 +150,60 @@ impl Proving {
         on_status: &(dyn Fn(&JobStatus) + Send + Sync),
     ) -> Result<Proven, AggregatorError> {
         let id = job.id();
-        log.begin(job).await?;
-        let started = Instant::now();
-        match self.prover.prove(job, on_status).await {
-            Ok(key) => {
+        let proven = {
+            let turn = self.turn(id).await?;
+            log.begin(job, turn.is_none()).await?;
+            let started = Instant::now();
+            self.prover.prove(job, on_status).await.map(|key| (key, started.elapsed()))
+        };
+        let error = match proven {
+            Ok((key, duration)) => {
                 self.verify(&key, job.program_id, Some(statement)).await??;
-                log.done(id, started.elapsed()).await?;
-                Ok(Proven::Proof { job: id, key })
+                log.done(id, duration).await?;
+                return Ok(Proven::Proof { job: id, key });
             }
-            Err(error) => {
-                let Some(reason) = error.fault_of_job() else { return Err(error.into()) };
-                log.failed(id, &error).await?;
-                tracing::warn!(%error, "job failed, looking for the proof that causes it");
-                let bad = self.find_bad(plan, members, on_status).await?;
-                let reason = reason.to_owned();
-                match bad.len() {
-                    0 if members.is_empty() => Err(error.into()),
-                    0 => Err(AggregatorError::NotTogether { job: id, reason }),
-                    // Natively they are good, or it would be another code: rather the prover than all of them.
-                    n if n > 1 && n == members.len() && bad.iter().all(|b| b.code == ENGINE) => {
-                        Err(AggregatorError::ProverBroken { job: id, reason })
-                    }
-                    _ => Ok(Proven::Bad(bad)),
-                }
-            }
+            Err(error) => error,
+        };
+        let (cause, reason) = match (error.cause(), &error) {
+            (Cause::Elsewhere, _) => return Err(error.into()),
+            (cause, ProverClientError::Failed { reason, .. }) => (cause, reason.clone()),
+            (cause, other) => (cause, other.to_string()),
+        };
+        log.failed(id, &error).await?;
+        tracing::warn!(%error, "job failed, looking for the proof that causes it");
+        match self.blame(plan, members, cause, on_status).await? {
+            Blame::Members(bad) => Ok(Proven::Bad(bad)),
+            Blame::Suspects(members) => Ok(Proven::Suspect { job: id, reason, members }),
+            // The prover's own view of the store, or what it made of the chunks.
+            Blame::Nobody if members.is_empty() || cause == Cause::Object => Err(error.into()),
+            Blame::Nobody => Err(AggregatorError::NotTogether { job: id, reason }),
         }
     }
 
-    /// The members that keep a failed job from being proven: those that do not verify natively, which
-    /// costs milliseconds each; only if all do, those found by proving halves.
-    async fn find_bad(
+    /// Waits until it is this job's turn to be proven; `None` if it has been, and needs none.
+    pub(crate) async fn turn(
         &self,
-        plan: &Plan,
-        members: &[Member],
-        on_status: &(dyn Fn(&JobStatus) + Send + Sync),
-    ) -> Result<Vec<BadMember>, AggregatorError> {
-        let mut bad = vec![];
-        for member in members {
-            let values = Some(member.public_values.clone());
-            if let Err(error) = self.verify(&member.object, member.program_id, values).await? {
-                let reason = error.to_string();
-                bad.push(BadMember { object: member.object, code: error.code(), reason });
-            }
+        job: JobId,
+    ) -> Result<Option<SemaphorePermit<'_>>, ObjectsError> {
+        if finished_output(&self.objects, job).await?.is_some() {
+            return Ok(None);
         }
-        if bad.is_empty() {
-            self.bisect(plan, members, on_status, &mut bad).await?;
-        }
-        Ok(bad)
+        // The semaphore is never closed.
+        Ok(self.turns.acquire().await.ok())
     }
 
-    /// Proves each half of `members`, which together failed, and goes on in the half that fails.
-    fn bisect<'a>(
-        &'a self,
-        plan: &'a Plan,
-        members: &'a [Member],
-        on_status: &'a (dyn Fn(&JobStatus) + Send + Sync),
-        bad: &'a mut Vec<BadMember>,
-    ) -> Pin<Box<dyn Future<Output = Result<(), AggregatorError>> + Send + 'a>> {
-        Box::pin(async move {
-            let (left, right) = members.split_at(members.len() / 2);
-            for half in [left, right] {
-                if half.is_empty() {
-                    continue;
-                }
-                let Err(error) = self.prover.prove(&plan.chunk_job(half)?, on_status).await else {
-                    continue;
-                };
-                match (error.fault_of_job(), half) {
-                    (None, _) => return Err(error.into()),
-                    (Some(reason), [member]) => bad.push(BadMember {
-                        object: member.object,
-                        code: ENGINE,
-                        reason: format!("[{ENGINE}] cannot be aggregated: {reason}"),
-                    }),
-                    (Some(_), _) => self.bisect(plan, half, on_status, bad).await?,
-                }
-            }
-            Ok(())
-        })
+    /// A turn, if nobody else wants it.
+    pub(crate) fn free_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.try_acquire().ok()
     }
 
-    /// Verifies a stored proof natively. The outer error is of the store, the inner the verdict.
-    async fn verify(
+    /// Whether nothing is being proven.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.turns.available_permits() == self.parallel.get()
+    }
+
+    /// Verifies a stored proof natively. The outer error is of the service, the inner the verdict.
+    pub(crate) async fn verify(
         &self,
         key: &Key,
         program_id: ProgramId,
@@ -233,6 +216,8 @@ impl Proving {
             let verifier = Arc::new(Sp1Compressed::default());
             match self.verifiers.verify(verifier, submission.clone()).await {
                 Err(VerifyError::Busy) => sleep(BUSY_PAUSE).await,
+                // It says nothing about the proof.
+                Err(error) if error.is_retryable() => return Err(error.into()),
                 verdict => return Ok(verdict.map(drop)),
             }
         }

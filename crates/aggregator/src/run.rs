@@ -8,11 +8,11 @@
 //!    └─ quarantine a bad proof, go on
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use collimate_chain::{
     ChainError,
-    tx::{TxManager, TxRequest},
+    tx::{Shortage, TxManager, TxRequest},
 };
 use collimate_core::{Commitment, ProgramId, keccak256};
 use collimate_objects::Key;
@@ -22,12 +22,12 @@ use collimate_prover_client::{
 use collimate_store::{Proof, ProofId, ProofsOfFailedRun, Run, RunId, RunStatus, Statement, Store};
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, sleep},
 };
 
 use crate::{
-    AggregatorError, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving, Seal,
-    SealRequest, ServiceContract,
+    AggregatorError, BadMember, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving,
+    Seal, SealRequest, ServiceContract,
     blobs::{archive, sidecar},
 };
 
@@ -90,7 +90,9 @@ pub struct Driver {
     pub activity: watch::Sender<Activity>,
 }
 
-/// How long a step waits for its transaction.
+/// Proofs that were aggregated before, of which one is proven again when the engine has to show that it works.
+const CONTROLS: u32 = 32;
+/// How long a step waits for its transaction before somebody is told.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 impl Driver {
@@ -138,17 +140,32 @@ impl Driver {
                 };
                 Ok(self.store.settle(run.id, &settled).await?)
             }
-            Proven::Bad(bad) => {
-                let mut run = run;
-                for member in bad {
-                    let id = proof_id(&proofs, &member.object)
-                        .ok_or(AggregatorError::UnknownMember { run: run.id })?;
-                    tracing::warn!(run = run.id, proof = %id, reason = member.reason, "quarantined");
-                    run = self.store.quarantine(run.id, id, member.code, &member.reason).await?;
+            Proven::Bad(bad) => self.quarantine(run, &proofs, bad).await,
+            Proven::Suspect { job, reason, members } => {
+                let controls = self.store.aggregated_proofs(CONTROLS).await?;
+                let controls: Vec<Member> = controls.iter().map(member).collect();
+                if self.proving.engine_works(&plan, &controls, &report).await? {
+                    self.quarantine(run, &proofs, members).await
+                } else {
+                    Err(AggregatorError::ProverBroken { job, reason })
                 }
-                Ok(run)
             }
         }
+    }
+
+    async fn quarantine(
+        &self,
+        mut run: Run,
+        proofs: &[Proof],
+        bad: Vec<BadMember>,
+    ) -> Result<Run, AggregatorError> {
+        for member in bad {
+            let id = proof_id(proofs, &member.object)
+                .ok_or(AggregatorError::UnknownMember { run: run.id })?;
+            tracing::warn!(run = run.id, proof = %id, reason = member.reason, "quarantined");
+            run = self.store.quarantine(run.id, id, member.code, &member.reason).await?;
+        }
+        Ok(run)
     }
 
     async fn attest(&self, run: Run) -> Result<Run, AggregatorError> {
@@ -206,13 +223,20 @@ impl Driver {
         {
             return self.wait_for_others(run, block).await;
         }
-        // Waiting longer would hold up other runs. The transaction goes on meanwhile, and is joined at the next try.
-        let sending = self.transactions.send(self.request(&run).await?);
-        let Ok(sent) = timeout(LONGEST_WAIT, sending).await else {
-            return Err(AggregatorError::NotMined {
-                run: run.id,
-                minutes: LONGEST_WAIT.as_secs() / 60,
-            });
+        let request = self.request(&run).await?;
+        let shortage = shortage_of(self.transactions.shortages(), request.key.clone());
+        // Whoever watches has to know what it waits for. It goes on meanwhile, and is joined at the next try.
+        let sent = tokio::select! {
+            sent = self.transactions.send(request) => sent,
+            Shortage { needed, budget } = shortage => {
+                return Err(AggregatorError::TooDear { run: run.id, needed, budget });
+            }
+            () = sleep(LONGEST_WAIT) => {
+                return Err(AggregatorError::NotMined {
+                    run: run.id,
+                    minutes: LONGEST_WAIT.as_secs() / 60,
+                });
+            }
         };
         match sent {
             Ok(receipt) => {
@@ -244,7 +268,7 @@ impl Driver {
             if head.saturating_sub(block).saturating_add(1) >= self.confirmations {
                 return Ok(self.store.mark_final(run.id, None, block).await?);
             }
-            tokio::time::sleep(self.poll).await;
+            sleep(self.poll).await;
             match self.service.registered_in(&statement.root).await? {
                 Some(found) => block = found,
                 None => return Ok(self.store.undo_submitted(run.id).await?),
@@ -270,7 +294,7 @@ impl Driver {
         Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(sidecar))
     }
 
-    /// Gives a run up that cannot be proven whole: its proofs go back to the queue, for smaller runs.
+    /// Gives a run up that cannot be proven whole: its proofs go back to the queue, for smaller runs, or fail with it.
     ///
     /// # Errors
     /// The database's.
@@ -278,9 +302,10 @@ impl Driver {
         &self,
         run: RunId,
         error: &AggregatorError,
+        proofs: ProofsOfFailedRun,
     ) -> Result<(), AggregatorError> {
         let (code, reason) = (error.code(), error.to_string());
-        self.store.fail_run(run, code, &reason, ProofsOfFailedRun::Requeue).await?;
+        self.store.fail_run(run, code, &reason, proofs).await?;
         Ok(())
     }
 
@@ -302,6 +327,18 @@ impl Driver {
             }
         }
         Ok(head)
+    }
+}
+
+/// Waits until a transaction waits for lower prices.
+async fn shortage_of(
+    mut shortages: watch::Receiver<BTreeMap<String, Shortage>>,
+    key: String,
+) -> Shortage {
+    let told = shortages.wait_for(|all| all.contains_key(&key)).await;
+    match told.ok().and_then(|all| all.get(&key).copied()) {
+        Some(shortage) => shortage,
+        None => std::future::pending().await,
     }
 }
 

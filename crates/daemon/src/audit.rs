@@ -16,17 +16,21 @@ use collimate_aggregator::{BlobHashes, ServiceContract};
 use collimate_chain::ChainError;
 use collimate_contracts::{AggregationModePaymentService::CreditsPurchased, Deployment};
 use collimate_core::{Commitment, tree};
-use collimate_objects::{Key, Objects};
+use collimate_objects::{Key, MAX_OBJECT_BYTES, Objects, ObjectsError};
 use collimate_payments::decode;
 use collimate_prover_client::AggregationPrograms;
 use collimate_store::{
-    CreditedPurchase, PaymentContract, Proof, ProofStatus, Run, RunStatus, Store,
+    CreditedPurchase, PaymentContract, Proof, ProofId, ProofStatus, Run, RunStatus, Store,
 };
 use serde::Serialize;
+use tokio::task::JoinSet;
 
-use crate::{config::Config, serve::Shared};
+use crate::{config::Config, progress::Progress, serve::Shared};
 
 const PAGE: u32 = 500;
+/// Files that are read at once: a bucket answers after milliseconds.
+const AT_ONCE: usize = 8;
+const PHASES: u32 = 4;
 /// Most blocks in a request for logs.
 const MAX_RANGE: u64 = 2_000;
 
@@ -54,9 +58,11 @@ impl Report {
 }
 
 /// Prints the report. An error if anything is wrong.
-pub(crate) async fn run(config: &Config, json: bool) -> Result<()> {
-    let shared = Shared::connect(config).await?;
-    let outcome = audit(config, &shared).await;
+pub(crate) async fn run(config: &Config, quick: bool, json: bool) -> Result<()> {
+    let shared = Shared::connect_beside(config).await?;
+    let progress = Progress::new(PHASES);
+    let outcome = audit(config, &shared, quick, &progress).await;
+    progress.finish();
     shared.close().await?;
     let report = outcome?;
     let mut out = std::io::stdout();
@@ -80,15 +86,24 @@ pub(crate) async fn run(config: &Config, json: bool) -> Result<()> {
     Ok(())
 }
 
-async fn audit(config: &Config, shared: &Shared) -> Result<Report> {
+async fn audit(
+    config: &Config,
+    shared: &Shared,
+    quick: bool,
+    progress: &Progress,
+) -> Result<Report> {
     let Shared { provider, deployment, store, objects, .. } = shared;
     let mut report =
         Report { rules_of_the_database: Store::audit_rules().len(), ..Report::default() };
+    progress.phase("The rules of the database");
     for violation in store.audit().await? {
         report.add(violation.rule, violation.subject);
     }
-    files(store, objects, &mut report).await?;
+    progress.phase("The files of the proofs");
+    files(store, objects, quick, &mut report, progress).await?;
+    progress.phase("Final runs on chain");
     runs(provider, deployment, store, &mut report).await?;
+    progress.phase("Purchases on chain");
     if let Some(contract) = deployment.payments {
         let start = config.payments.start_block.unwrap_or(deployment.block);
         let service =
@@ -104,20 +119,69 @@ async fn audit(config: &Config, shared: &Shared) -> Result<Report> {
     Ok(report)
 }
 
-/// Every proof that was accepted has its file.
-async fn files(store: &Store, objects: &Objects, report: &mut Report) -> Result<()> {
-    let mut after = None;
+/// Every proof that was accepted has its file, and, unless it has to be `quick`, the file that was accepted.
+async fn files(
+    store: &Store,
+    objects: &Objects,
+    quick: bool,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<()> {
+    let (mut after, mut looking) = (None, JoinSet::new());
     loop {
         let page = store.proofs_page(None, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = Some(last.id);
-        for proof in page.iter().filter(|proof| proof.status != ProofStatus::Rejected) {
-            report.proofs += 1;
-            if !objects.exists(&Key(proof.proof_hash)).await? {
-                report.add("an accepted proof has its file in the object store", proof.id);
+        for proof in page.iter().filter(|proof| must_have_its_file(proof)) {
+            if looking.len() >= AT_ONCE
+                && let Some(looked) = looking.join_next().await
+            {
+                note(looked??, report);
             }
+            looking.spawn(look_at_file(objects.clone(), proof.id, Key(proof.proof_hash), quick));
         }
+        progress.now(&format!("{} proofs", report.proofs));
     }
+    while let Some(looked) = looking.join_next().await {
+        note(looked??, report);
+    }
+    Ok(())
+}
+
+fn note((proof, broken): (ProofId, Option<&'static str>), report: &mut Report) {
+    report.proofs += 1;
+    if let Some(rule) = broken {
+        report.add(rule, proof);
+    }
+}
+
+/// One that was refused need not, and one that ended because its file is lost has told so.
+fn must_have_its_file(proof: &Proof) -> bool {
+    let lost = proof.code.as_deref().is_some_and(|code| code.starts_with("OBJ-"));
+    proof.status != ProofStatus::Rejected && !(proof.status == ProofStatus::Failed && lost)
+}
+
+/// The rule that a proof's file breaks, if it does.
+async fn look_at_file(
+    objects: Objects,
+    proof: ProofId,
+    key: Key,
+    quick: bool,
+) -> Result<(ProofId, Option<&'static str>)> {
+    let there = match quick {
+        true => objects.exists(&key).await,
+        // Reading compares the bytes with the hash that names them.
+        false => objects.get(&key, MAX_OBJECT_BYTES).await.map(|_| true),
+    };
+    let broken = match there {
+        Ok(true) => None,
+        Ok(false) | Err(ObjectsError::NotFound { .. }) => {
+            Some("an accepted proof has its file in the object store")
+        }
+        Err(ObjectsError::Corrupt { .. }) => Some("a proof's file is the one that was accepted"),
+        Err(error) => return Err(error.into()),
+    };
+    Ok((proof, broken))
 }
 
 /// A final run is what its statement says, and on chain.

@@ -46,7 +46,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     deployment,
     driver::{Parts, driver, gateway_deployment, payment_service, signing_context},
-    operators,
+    object_store, operators,
     prover_process::ProverProcess,
 };
 
@@ -194,6 +194,7 @@ impl Devnet {
 
         let objects_path = state.join("objects");
         let objects = Objects::folder(&objects_path)?;
+        object_store::tie(&objects, &store).await?;
         let prover_listen = free_address().await?;
         let prover = prover_binary.map(|binary| {
             let process = ProverProcess {

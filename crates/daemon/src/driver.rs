@@ -89,12 +89,12 @@ pub(crate) async fn driver(parts: Parts) -> Result<Driver> {
     Ok(Driver {
         service,
         deployment: stored(&deployment),
-        proving: Proving {
-            prover: Arc::new(parts.prover),
-            objects: parts.objects,
-            verifiers: parts.verifiers,
-            parallel: parts.parallel,
-        },
+        proving: Proving::new(
+            Arc::new(parts.prover),
+            parts.objects,
+            parts.verifiers,
+            parts.parallel,
+        ),
         sealer: Arc::new(QuorumSeal::new(provider.clone(), quorum)),
         confirmations: parts.transactions.confirmations,
         transactions: TxManager::new(

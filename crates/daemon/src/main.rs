@@ -9,6 +9,7 @@ mod deployment;
 mod devnet;
 mod driver;
 mod metrics;
+mod object_store;
 mod operators;
 mod progress;
 mod prover_process;
@@ -69,6 +70,9 @@ enum Command {
     Audit {
         #[command(flatten)]
         settings: Settings,
+        /// Look only whether the files of proofs are there, without reading and hashing them
+        #[arg(long)]
+        quick: bool,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -190,9 +194,11 @@ async fn run(command: Command) -> Result<()> {
         Command::Config(ConfigCommand::Check { settings, json }) => {
             check::run(&settings.load()?, json).await
         }
-        Command::Audit { settings, json } => audit::run(&settings.load()?, json).await,
+        Command::Audit { settings, quick, json } => {
+            audit::run(&settings.load()?, quick, json).await
+        }
         Command::RequestRun { settings } => {
-            let shared = Shared::connect(&settings.load()?).await?;
+            let shared = Shared::connect_beside(&settings.load()?).await?;
             shared.store.request_run(&stored(&shared.deployment)).await?;
             shared.close().await
         }

@@ -8,7 +8,7 @@ use alloy::{
     providers::{DynProvider, Provider},
 };
 use anyhow::Result;
-use collimate_aggregator::Troubles;
+use collimate_aggregator::{FeeVerdict, Troubles};
 use collimate_chain::ChainError;
 use collimate_payments::Poller;
 use collimate_store::{Deployment, Store};
@@ -25,6 +25,7 @@ const MAX_RUNS: u32 = 100;
 pub(crate) struct Watched {
     pub runs: Option<(Store, Deployment)>,
     pub troubles: Option<watch::Receiver<Troubles>>,
+    pub fees: Option<watch::Receiver<Option<FeeVerdict>>>,
     pub poller: Option<Poller>,
     pub account: Option<(DynProvider, Address)>,
 }
@@ -36,6 +37,9 @@ struct Gauges {
     troubles: IntGaugeVec,
     behind: IntGauge,
     balance: Gauge,
+    /// What a run costs at today's price, and what the budget allows: it waits while the first is above the second.
+    run_cost: Gauge,
+    run_allowance: Gauge,
 }
 
 impl Gauges {
@@ -55,7 +59,17 @@ impl Gauges {
                 "collimate_aggregator_balance_ether",
                 "What pays for transactions",
             )?,
+            run_cost: Gauge::new(
+                "collimate_run_cost_ether",
+                "What registering a run costs at today's price, when the fee rule looked last",
+            )?,
+            run_allowance: Gauge::new(
+                "collimate_run_allowance_ether",
+                "What the monthly budget allows for it; below the cost, no run opens for its price",
+            )?,
         };
+        registry.register(Box::new(gauges.run_cost.clone()))?;
+        registry.register(Box::new(gauges.run_allowance.clone()))?;
         registry.register(Box::new(gauges.runs.clone()))?;
         registry.register(Box::new(gauges.behind.clone()))?;
         registry.register(Box::new(gauges.balance.clone()))?;
@@ -89,6 +103,12 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
             let labels = [trouble.code, if trouble.retryable { "yes" } else { "no" }];
             gauges.troubles.with_label_values(&labels).add(i64::from(trouble.times));
         }
+    }
+    if let Some(fees) = &watched.fees
+        && let Some(verdict) = *fees.borrow()
+    {
+        gauges.run_cost.set(format_ether(verdict.cost).parse()?);
+        gauges.run_allowance.set(format_ether(verdict.allowance).parse()?);
     }
     if let Some((store, deployment)) = &watched.runs {
         let runs = store.live_runs(deployment, MAX_RUNS).await?;

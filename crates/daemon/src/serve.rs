@@ -24,7 +24,7 @@ use collimate_gateway::{Gateway, GatewayParts};
 use collimate_objects::Objects;
 use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
-use collimate_store::{EmbeddedPostgres, Store};
+use collimate_store::{EmbeddedPostgres, Store, StoreError};
 use collimate_verifiers::VerifierPool;
 use prometheus::Registry;
 use tokio::task::JoinSet;
@@ -34,6 +34,7 @@ use crate::{
     config::{AggregatorSettings, Config, OperatorSettings, ether},
     driver::{Parts, driver, gateway_deployment, payment_service, signing_context, stored},
     metrics::{self, Watched},
+    object_store,
 };
 
 /// One of the services.
@@ -62,11 +63,27 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Reads the deployment and connects.
+    /// Reads the deployment and connects. A database server of our own is this process's alone.
     pub(crate) async fn connect(config: &Config) -> Result<Self> {
+        Self::with(config, false).await
+    }
+
+    /// The same for a command, which may run beside services and then uses the database server that they started.
+    pub(crate) async fn connect_beside(config: &Config) -> Result<Self> {
+        Self::with(config, true).await
+    }
+
+    async fn with(config: &Config, beside: bool) -> Result<Self> {
         let (provider, deployment) = chain(config).await?;
-        let (store, postgres) = database(config).await?;
+        let (store, postgres) = match database(config).await {
+            Err(StoreError::DataDirInUse(_)) if beside => {
+                let url = EmbeddedPostgres::url_of_running(&config.database.folder)?;
+                (Store::connect(&url).await?, None)
+            }
+            database => database?,
+        };
         let objects = Objects::open(&config.objects)?;
+        object_store::tie(&objects, &store).await?;
         Ok(Self { provider, deployment, store, objects, metrics: Registry::new(), postgres })
     }
 
@@ -100,7 +117,7 @@ pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> 
     Ok((provider, deployment))
 }
 
-async fn database(config: &Config) -> Result<(Store, Option<EmbeddedPostgres>)> {
+async fn database(config: &Config) -> Result<(Store, Option<EmbeddedPostgres>), StoreError> {
     if let Some(url) = &config.database.url {
         return Ok((Store::connect(url).await?, None));
     }
@@ -172,6 +189,7 @@ async fn start(
             Service::Aggregator => {
                 let (aggregator, account) = aggregator(config, shared).await?;
                 watched.troubles = Some(aggregator.troubles());
+                watched.fees = Some(aggregator.fees());
                 watched.account = Some((shared.provider.clone(), account));
                 running.spawn(async move {
                     aggregator.run(stop).await;

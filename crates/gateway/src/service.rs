@@ -12,7 +12,6 @@ use collimate_api::{
     Info, Limits, Problem, RunAnswer, RunStatus as ApiStatus, RunsPage, paths,
     service::{Health, Readiness, RunsQuery},
 };
-use collimate_objects::Key;
 use collimate_store::{ProofSystem, Run, RunStatus, age_of};
 use collimate_verifiers::limits::{MAX_PUBLIC_VALUES_BYTES, MAX_VERIFYING_KEY_BYTES};
 use tokio::time::timeout;
@@ -118,12 +117,11 @@ pub(crate) async fn health() -> Json<Health> {
     )
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let nothing = Key::of(&[]);
     let (database, objects) = tokio::join!(
         timeout(READY_LIMIT, shared.store.ping()),
-        timeout(READY_LIMIT, shared.objects.exists(&nothing)),
+        timeout(READY_LIMIT, shared.objects.check_identity()),
     );
-    let (database, objects) = (matches!(database, Ok(Ok(()))), matches!(objects, Ok(Ok(_))));
+    let (database, objects) = (matches!(database, Ok(Ok(()))), matches!(objects, Ok(Ok(()))));
     let ready = database && objects && !shared.shutdown.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, database, objects })).into_response()

@@ -58,6 +58,8 @@ async fn finish(shared: &Shared, id: ProofId) -> Result<&'static str, Fault> {
     let bytes = match shared.objects.get(&Key(proof.proof_hash), most).await {
         Ok(bytes) => bytes,
         Err(error @ (ObjectsError::NotFound { .. } | ObjectsError::Corrupt { .. })) => {
+            // A store that is away lacks everything: no reason to reject what was paid for.
+            shared.objects.check_identity().await?;
             return reject(shared, &proof, error.code(), &error.to_string()).await;
         }
         Err(error) => return Err(error.into()),

@@ -56,6 +56,11 @@ impl Backend {
         Ok(Self { store: Arc::new(store), prefix, folder: None })
     }
 
+    /// Whether it is a folder.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
     fn location(&self, name: &str) -> Location {
         self.prefix.parts().chain(Location::from(name).parts()).collect()
     }

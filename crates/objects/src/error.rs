@@ -71,6 +71,12 @@ pub enum ObjectsError {
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The store has no identity: what is at its address is most likely not the store.
+    #[error(
+        "[OBJ-009] the object store has lost its file `identity`, so nothing is concluded from what it lacks: \
+         is its disk mounted, is this its address? After a restore, restore that file, too"
+    )]
+    Absent,
 }
 
 impl ObjectsError {
@@ -85,12 +91,13 @@ impl ObjectsError {
             Self::Denied { .. } => "OBJ-006",
             Self::MalformedKey => "OBJ-007",
             Self::Backend { .. } => "OBJ-008",
+            Self::Absent => "OBJ-009",
         }
     }
 
     /// Whether the same call can succeed later without anybody changing the data.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Backend { .. })
+        matches!(self, Self::Full { .. } | Self::Backend { .. } | Self::Absent)
     }
 
     /// Sorts an error of the operating system.

@@ -7,6 +7,7 @@
 //! | `objects/<sha256>` | the bytes with that hash |
 //! | `outputs/<job id>` | the key of the object that the job produced |
 //! | `outputs/<versioned hash>` | the key of the blob that has this hash on chain (EIP-4844) |
+//! | `identity` | a name that the store was given once ([`Objects::name`]) |
 //!
 //! Properties the rest of the system builds on:
 //!
@@ -19,6 +20,9 @@
 //! - **Once**: the first output of a job stays. A proof of the same job made twice has other bytes (proving is
 //!   randomised), and whoever read the first one must keep finding it. Only an output that can no longer be read
 //!   is replaced, so that a damaged disk costs a proof and not the run.
+//!
+//! **Absent is not empty**: a folder whose disk is not mounted looks like a store that lost everything. Whoever is about to
+//! conclude something final from a missing object asks [`Objects::check_identity`] first.
 //!
 //! A process that is killed while it writes can leave a staging file (`<name>#<n>`) in a folder. It is never read.
 //!

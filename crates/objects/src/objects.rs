@@ -1,6 +1,9 @@
 //! The store as the rest of the system sees it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -10,10 +13,18 @@ use crate::{Key, ObjectsError};
 /// The largest object that is stored, in bytes. Four times the largest proof file that any verifier accepts.
 pub const MAX_OBJECT_BYTES: u64 = 256 << 20;
 
+/// Where the store's name lies.
+const IDENTITY: &str = "identity";
+
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: u64 = 64;
+
 /// A handle to the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Objects {
     backend: Backend,
+    /// Whether the store's name was seen.
+    is_named: Arc<AtomicBool>,
 }
 
 impl Objects {
@@ -38,7 +49,7 @@ impl Objects {
             |reason: &str| ObjectsError::Address { address: address.into(), reason: reason.into() };
         if address.starts_with("s3://") {
             #[cfg(feature = "s3")]
-            return Ok(Self { backend: Backend::s3(address, s3_settings)? });
+            return Ok(Self::on(Backend::s3(address, s3_settings)?));
             #[cfg(not(feature = "s3"))]
             return Err(wrong("this program was built without S3"));
         }
@@ -60,14 +71,19 @@ impl Objects {
     /// # Errors
     /// [`ObjectsError::Denied`], [`ObjectsError::Full`] or [`ObjectsError::Backend`] when it cannot be made.
     pub fn folder(path: &Path) -> Result<Self, ObjectsError> {
-        Ok(Self { backend: Backend::folder(path)? })
+        Ok(Self::on(Backend::folder(path)?))
+    }
+
+    fn on(backend: Backend) -> Self {
+        Self { backend, is_named: Arc::default() }
     }
 
     /// Stores bytes and returns their key once they are on disk. Storing them again is harmless, and repairs a
     /// damaged object.
     ///
     /// # Errors
-    /// [`ObjectsError::TooLarge`] above [`MAX_OBJECT_BYTES`]; [`ObjectsError::Full`] when there is no room.
+    /// [`ObjectsError::TooLarge`] above [`MAX_OBJECT_BYTES`]; [`ObjectsError::Full`] when there is no room;
+    /// [`ObjectsError::Absent`] when a store that had a name has none.
     /// After an error nothing is stored.
     pub async fn put(&self, bytes: impl Into<Bytes>) -> Result<Key, ObjectsError> {
         let bytes = bytes.into();
@@ -76,6 +92,10 @@ impl Objects {
         if size > MAX_OBJECT_BYTES {
             let name = object_name(&key);
             return Err(ObjectsError::TooLarge { name, bytes: size, limit: MAX_OBJECT_BYTES });
+        }
+        // What is written below a mount point hides when the disk comes back. A bucket cannot be swapped like this.
+        if self.is_named.load(Ordering::Relaxed) && self.backend.is_folder() {
+            self.check_identity().await?;
         }
         self.backend.put(&object_name(&key), bytes).await?;
         Ok(key)
@@ -165,10 +185,51 @@ impl Objects {
         }
     }
 
+    /// The store's name; a store that has none is given one. From here on this handle and its clones write nothing to a store
+    /// without a name.
+    ///
+    /// # Errors
+    /// When the store cannot be written or read.
+    pub async fn name(&self) -> Result<String, ObjectsError> {
+        self.backend.create(IDENTITY, Bytes::from(new_name())).await?;
+        self.identity().await?.ok_or(ObjectsError::Absent)
+    }
+
+    /// The store's name; `None` when it was never given one, or is not there: see [`Objects::check_identity`]. Once a name was
+    /// seen, this handle and its clones write nothing to a store without one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn identity(&self) -> Result<Option<String>, ObjectsError> {
+        match self.backend.get(IDENTITY, MAX_NAME_BYTES).await {
+            Ok(name) => {
+                self.is_named.store(true, Ordering::Relaxed);
+                Ok(Some(String::from_utf8_lossy(&name).into_owned()))
+            }
+            Err(ObjectsError::NotFound { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Checks that the store is there: that it has a name. Only then a missing object is missing.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Absent`] when it has none, or whatever keeps it from being read.
+    pub async fn check_identity(&self) -> Result<(), ObjectsError> {
+        self.identity().await?.map(drop).ok_or(ObjectsError::Absent)
+    }
+
     async fn readable_output(&self, job_id: &[u8; 32]) -> Result<Option<Key>, ObjectsError> {
         let Some(key) = self.output_key(job_id).await? else { return Ok(None) };
         self.get(&key, MAX_OBJECT_BYTES).await.map(|_| Some(key))
     }
+}
+
+/// A name that no other store has: by the time at which it is made, and the process that makes it.
+fn new_name() -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let made = format!("{} {}", time.as_nanos(), std::process::id());
+    Key::of(made.as_bytes()).to_string().split_off(32)
 }
 
 fn object_name(key: &Key) -> String {

@@ -88,20 +88,46 @@ impl ProverClientError {
         }
     }
 
-    /// The reason, if the job itself failed for good: its program, its input or one of its proofs. `None` when the machine,
-    /// the settings or the network of the proving process are to blame, and nothing is known about the job.
+    /// What caused it, as far as the proving process's reason tells.
     #[must_use]
-    pub fn fault_of_job(&self) -> Option<&str> {
-        let Self::Failed { reason, .. } = self else { return None };
+    pub fn cause(&self) -> Cause {
+        let Self::Failed { reason, .. } = self else { return Cause::Elsewhere };
         // The first code is the outermost: what the network's refusal quotes is not the job's fault.
-        let code = reason.split_once('[')?.1;
-        FAULTS_OF_JOB.iter().any(|fault| code.starts_with(fault)).then_some(reason)
+        let Some((_, code)) = reason.split_once('[') else { return Cause::Elsewhere };
+        let cause = CAUSES.iter().find(|(prefix, _)| code.starts_with(prefix));
+        cause.map_or(Cause::Elsewhere, |(_, cause)| *cause)
     }
 }
 
-/// The codes of failures that are due to the job, in the proving process's reasons.
-const FAULTS_OF_JOB: [&str; 9] = [
-    "VER-", "PRV-021", "PRV-031", "PRV-032", "PRV-033", "PRV-034", "PRV-035", "PRV-036", "PRV-037",
+/// What made a job fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its program, its input or one of its proofs: it fails on every machine.
+    Input,
+    /// The engine failed on it, for its input or for the machine: nobody knows before it proves something else.
+    Engine,
+    /// A proof's file could not be read.
+    Object,
+    /// Machine, settings or network of the proving process: nothing is known about the job.
+    Elsewhere,
+}
+
+/// The causes that the codes in the proving process's reasons stand for; the first that fits. Others are [`Cause::Elsewhere`].
+const CAUSES: [(&str, Cause); 13] = [
+    // Its verifiers were busy or stopped.
+    ("VER-014", Cause::Elsewhere),
+    ("VER-015", Cause::Elsewhere),
+    ("VER-", Cause::Input),
+    ("PRV-031", Cause::Input),
+    ("PRV-035", Cause::Input),
+    ("PRV-036", Cause::Input),
+    ("PRV-037", Cause::Input),
+    ("PRV-021", Cause::Engine),
+    ("PRV-032", Cause::Engine),
+    ("PRV-033", Cause::Engine),
+    ("PRV-034", Cause::Engine),
+    ("OBJ-002", Cause::Object),
+    ("OBJ-003", Cause::Object),
 ];
 
 /// Asks the proving process for proofs, and takes them from the object store.
@@ -245,22 +271,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_blamed_for_what_is_its_fault_and_for_nothing_else() {
+    fn a_failure_is_blamed_on_what_its_outermost_code_names() {
         let failed = |reason: &str| ProverClientError::Failed {
             id: JobId([0; 32]),
             attempts: 3,
             reason: reason.to_owned(),
         };
-        for reason in ["recursive proof 2: [VER-007] wrong key", "[PRV-031] rejects its input"] {
-            assert_eq!(failed(reason).fault_of_job(), Some(reason));
-        }
-        for reason in [
-            "[PRV-013] the proving process died",
-            "[PRV-022] the network gave no proof: [PRV-021] the engine failed",
-            "[PRV-030] this prover carries no such program",
-            "no space left on device",
+        for (reason, cause) in [
+            ("recursive proof 2: [VER-007] wrong key", Cause::Input),
+            ("[PRV-031] rejects its input", Cause::Input),
+            ("[PRV-021] the engine failed: [VER-012]", Cause::Engine),
+            ("[PRV-034] the engine's proof does not verify: [VER-012]", Cause::Engine),
+            ("recursive proof 0: [OBJ-002] no object", Cause::Object),
+            ("recursive proof 0: [VER-014] the verifiers are busy", Cause::Elsewhere),
+            ("recursive proof 0: [VER-015] the verifiers are stopped", Cause::Elsewhere),
+            ("[PRV-013] the proving process died", Cause::Elsewhere),
+            ("[PRV-022] the network gave no proof: [PRV-021] the engine failed", Cause::Elsewhere),
+            ("[PRV-030] this prover carries no such program", Cause::Elsewhere),
+            ("no space left on device", Cause::Elsewhere),
         ] {
-            assert_eq!(failed(reason).fault_of_job(), None, "{reason}");
+            assert_eq!(failed(reason).cause(), cause, "{reason}");
         }
     }
 }

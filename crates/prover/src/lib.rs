@@ -20,7 +20,7 @@ mod programs;
 mod protocol;
 
 pub use client::{
-    MAX_PROOF_BYTES, ProverClient, ProverClientError, ProverSettings, finished_output,
+    Cause, MAX_PROOF_BYTES, ProverClient, ProverClientError, ProverSettings, finished_output,
 };
 pub use job::{Form, Job, JobId, RecursiveProof};
 pub use programs::{AggregationPrograms, ProgramRecord};

@@ -71,6 +71,15 @@ impl EmbeddedPostgres {
         Ok(Self { url, keeper, _lock: lock })
     }
 
+    /// The address of the server that another process of ours runs on this folder, which only its user and root may enter.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when there is no such folder.
+    pub fn url_of_running(data_dir: &Path) -> Result<String, StoreError> {
+        let data_dir = data_dir.canonicalize().map_err(|e| io_error(data_dir, e))?;
+        Ok(cluster::url(&cluster::socket_dir(&data_dir), NAME))
+    }
+
     /// The address to give to [`crate::Store::connect`].
     pub fn url(&self) -> &str {
         &self.url

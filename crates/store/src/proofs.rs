@@ -251,6 +251,21 @@ impl Store {
         })
     }
 
+    /// Proofs that are, or were, in a final proof, the newest first: they can be aggregated.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn aggregated_proofs(&self, limit: u32) -> Result<Vec<Proof>, StoreError> {
+        Ok(select_proofs!(
+            "JOIN run_proofs rp ON rp.proof_id = p.id AND rp.live JOIN runs r ON r.id = rp.run_id \
+             WHERE r.status IN ('attesting', 'submitting', 'confirming', 'final') \
+             ORDER BY r.id DESC, rp.position LIMIT $1",
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// How many proofs wait for a run, and since when.
     ///
     /// # Errors

@@ -76,6 +76,28 @@ impl Store {
         Ok(())
     }
 
+    /// The name of the object store that the rows refer to, if it was given one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the server does not answer.
+    pub async fn object_store_name(&self) -> Result<Option<String>, StoreError> {
+        let name = sqlx::query_scalar!("SELECT name FROM object_store");
+        Ok(name.fetch_optional(&self.pool).await?)
+    }
+
+    /// Notes the object store's name unless there is one, and returns the one that is noted.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for an empty name, [`StoreError::Database`] when the server does not answer.
+    pub async fn note_object_store(&self, name: &str) -> Result<String, StoreError> {
+        let noted = sqlx::query!(
+            "INSERT INTO object_store (name) VALUES ($1) ON CONFLICT (only_one) DO NOTHING",
+            name
+        );
+        noted.execute(&self.pool).await?;
+        Ok(sqlx::query_scalar!("SELECT name FROM object_store").fetch_one(&self.pool).await?)
+    }
+
     /// Waits for the queries in progress and closes every connection.
     pub async fn close(&self) {
         self.pool.close().await;

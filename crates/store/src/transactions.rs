@@ -69,7 +69,7 @@ macro_rules! select_transactions {
         sqlx::query_as!(
             TransactionRow,
             r#"SELECT key, chain_id, account AS "account: [u8; 20]", recipient AS "recipient: [u8; 20]", input,
-                value_wei::text AS "value_wei!", gas_limit, max_cost_wei::text AS "max_cost_wei!", sidecar, status, outcome
+                value_wei::text AS "value_wei!", gas_limit, max_cost_wei::text AS max_cost_wei, sidecar, status, outcome
             FROM transactions t "# + $tail
             $(, $argument)*
         )
@@ -157,7 +157,7 @@ impl Transactions {
             &transaction.input[..],
             transaction.value.to_string(),
             to_i64("gas limit", transaction.gas_limit)?,
-            transaction.max_cost.to_string(),
+            transaction.max_cost.map(|wei| wei.to_string()),
             transaction.sidecar.as_ref().map(|sidecar| &sidecar[..]),
             transaction.status.as_str(),
         )
@@ -248,7 +248,7 @@ struct TransactionRow {
     input: Vec<u8>,
     value_wei: String,
     gas_limit: i64,
-    max_cost_wei: String,
+    max_cost_wei: Option<String>,
     sidecar: Option<Vec<u8>>,
     status: String,
     outcome: Option<String>,
@@ -267,7 +267,7 @@ impl TransactionRow {
             input: self.input.into(),
             value: number(&self.value_wei)?,
             gas_limit: to_u64(self.gas_limit),
-            max_cost: number(&self.max_cost_wei)?,
+            max_cost: self.max_cost_wei.as_deref().map(number).transpose()?,
             sidecar: self.sidecar.map(Into::into),
             status,
             attempts,

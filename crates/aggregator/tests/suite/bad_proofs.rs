@@ -33,12 +33,9 @@ async fn prove(
     members: &[Member],
     prover: Arc<FakeProver>,
 ) -> Result<Proven, AggregatorError> {
-    let proving = Proving {
-        prover,
-        objects: world.stores.objects.clone(),
-        verifiers: VerifierPool::for_this_machine().unwrap(),
-        parallel: NonZeroUsize::MIN,
-    };
+    let (objects, verifiers) =
+        (world.stores.objects.clone(), VerifierPool::for_this_machine().unwrap());
+    let proving = Proving::new(prover, objects, verifiers, NonZeroUsize::MIN);
     let settings = PlanSettings::default();
     let plan = Plan::new(members.to_vec(), [1; 32], settings, world.programs.clone()).unwrap();
     proving.run(&plan, &world.log, &|_| {}).await
@@ -108,9 +105,52 @@ async fn a_run_that_fails_only_as_a_whole_blames_no_proof() {
 async fn a_prover_that_fails_on_everything_blames_no_proof() {
     let world = world().await;
     let prover = Arc::new(FakeProver { at_most: Some(0), ..FakeProver::default() });
-    let error = prove(&world, &world.members, prover).await.unwrap_err();
-    assert_eq!(error.code(), "AGG-012");
-    assert!(!error.is_retryable(), "it needs a person");
+    let suspected = prove(&world, &world.members, prover).await.unwrap();
+    let Proven::Suspect { members, .. } = suspected else { panic!("{suspected:?}") };
+    assert_eq!(members.len(), 4, "the engine has to show first that it works");
+}
+
+#[tokio::test]
+async fn a_lone_proof_is_not_blamed_before_the_engine_shows_that_it_works() {
+    let world = world().await;
+    let prover = Arc::new(FakeProver { at_most: Some(0), ..FakeProver::default() });
+    let suspected = prove(&world, &world.members[..1], prover).await.unwrap();
+    assert!(matches!(suspected, Proven::Suspect { members, .. } if members.len() == 1));
+    // What fails on every machine is the proof's fault.
+    let reason = Some("recursive proof 0: [PRV-036] the verifying key is not that of the program");
+    let prover = Arc::new(FakeProver { at_most: Some(0), reason, ..FakeProver::default() });
+    let Proven::Bad(found) = prove(&world, &world.members[1..2], prover).await.unwrap() else {
+        panic!("the key is wrong on every machine")
+    };
+    assert!(found[0].reason.contains("PRV-036"), "{}", found[0].reason);
+}
+
+#[tokio::test]
+async fn a_lost_or_damaged_file_costs_its_proof_alone_if_the_store_is_there() {
+    let world = world().await;
+    let reason = Some("recursive proof 1: [OBJ-002] no object");
+    let objects = [world.members[1].object, world.members[2].object];
+    let [lost, damaged] = objects.map(|key| world.stores.file(&format!("objects/{key}")));
+    let poisoned = || objects.map(|key| key.0);
+    let prover = Arc::new(FakeProver { reason, ..FakeProver::poisoned(poisoned()) });
+    // All of it can be read here: what the prover lacks is its own affair.
+    let error = prove(&world, &world.members, prover.clone()).await.unwrap_err();
+    assert_eq!(error.code(), "PRC-003");
+    assert!(error.is_retryable() && asked(&prover) == 1);
+
+    std::fs::remove_file(lost).unwrap();
+    std::fs::write(damaged, b"other bytes").unwrap();
+    let (identity, aside) = (world.stores.file("identity"), world.stores.file("aside"));
+    std::fs::rename(&identity, &aside).unwrap();
+    let error = prove(&world, &world.members, prover.clone()).await.unwrap_err();
+    assert_eq!(error.code(), "OBJ-009", "a store that is away lacks everything");
+    assert!(error.is_retryable());
+    std::fs::rename(&aside, &identity).unwrap();
+    let Proven::Bad(found) = prove(&world, &world.members, prover).await.unwrap() else {
+        panic!("two files are gone")
+    };
+    let codes: Vec<_> = found.iter().map(|bad| (bad.object, bad.code)).collect();
+    assert_eq!(codes, [(objects[0], "OBJ-002"), (objects[1], "OBJ-003")]);
 }
 
 #[tokio::test]

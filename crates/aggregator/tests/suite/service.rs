@@ -1,7 +1,12 @@
 //! The service on a real node and a real database, with a fake prover, a fake seal and a contract that takes it: which run is
 //! worked on, and when.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use alloy::{
     network::{EthereumWallet, TransactionBuilder},
@@ -11,8 +16,8 @@ use alloy::{
 };
 use async_trait::async_trait;
 use collimate_aggregator::{
-    Activity, Aggregator, AggregatorError, Backoff, Driver, Pauses, PlanSettings, Proving, Seal,
-    SealRequest, ServiceContract, Trigger, Troubles,
+    Activity, Aggregator, AggregatorError, Backoff, Concern, Driver, Pauses, PlanSettings, Proving,
+    Seal, SealRequest, ServiceContract, Trigger, Troubles,
 };
 use collimate_chain::{
     anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
@@ -20,8 +25,8 @@ use collimate_chain::{
     tx::{RevertDecoder, TxConfig, TxManager},
 };
 use collimate_contracts::{DeployConfig, Sp1Verification, decode_revert, deploy};
-use collimate_prover_client::AggregationPrograms;
-use collimate_store::{Deployment, ProofStatus, Run, RunStatus};
+use collimate_prover_client::{AggregationPrograms, JobId};
+use collimate_store::{Deployment, ProofStatus, ProofsOfFailedRun, Run, RunStatus};
 use collimate_verifiers::VerifierPool;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +55,9 @@ impl Seal for FakeSeal {
         Ok(false)
     }
 }
+
+/// Jobs at once: one that takes hours leaves room for another.
+const PROVERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 struct World {
     stores: Stores,
@@ -106,12 +114,12 @@ impl World {
             .await
             .unwrap(),
             deployment: self.deployment,
-            proving: Proving {
-                prover: prover.clone(),
-                objects: self.stores.objects.clone(),
-                verifiers: VerifierPool::for_this_machine().unwrap(),
-                parallel: NonZeroUsize::MIN,
-            },
+            proving: Proving::new(
+                prover.clone(),
+                self.stores.objects.clone(),
+                VerifierPool::for_this_machine().unwrap(),
+                PROVERS,
+            ),
             sealer: Arc::new(FakeSeal),
             confirmations: config.confirmations,
             transactions: TxManager::new(
@@ -181,6 +189,8 @@ fn prover_of_the_committed_run(stores: &Stores, poisoned: BTreeSet<[u8; 32]>) ->
     })
 }
 
+const FIRST: Concern = Concern::Run(1);
+const SECOND: Concern = Concern::Run(2);
 const WHENEVER: Trigger = Trigger { count: 4, age: Duration::ZERO, bytes: u64::MAX, fee: None };
 const WHEN_ASKED: Trigger =
     Trigger { count: 100, age: Duration::from_secs(9_999), bytes: u64::MAX, fee: None };
@@ -193,8 +203,8 @@ async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {
     let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
     world.reaches(1, RunStatus::Proving).await;
     let mut troubles = service.troubles.clone();
-    let told = troubles.wait_for(|troubles| troubles.contains_key(&Some(1))).await.unwrap().clone();
-    assert_eq!(told[&Some(1)].code, "PRC-003");
+    let told = troubles.wait_for(|troubles| troubles.contains_key(&FIRST)).await.unwrap().clone();
+    assert_eq!(told[&FIRST].code, "PRC-003");
 
     // Stopped meanwhile, or it would take the first of the four alone.
     service.stop().await;
@@ -204,7 +214,105 @@ async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {
     assert_eq!(second.leaf_count, 4);
     let waiting = world.stores.store.proofs_of_run(1).await.unwrap();
     assert_eq!(waiting[0].status, ProofStatus::Proving, "nothing accepted is lost");
-    assert!(service.troubles.borrow().contains_key(&Some(1)), "somebody is told");
+    assert!(service.troubles.borrow().contains_key(&FIRST), "somebody is told");
+    // Somebody gave the run up by hand: nothing is wrong with it any more.
+    let given_up = world.stores.store.fail_run(1, "BY-HAND", "given up", ProofsOfFailedRun::Fail);
+    given_up.await.unwrap();
+    let mut troubles = service.troubles.clone();
+    troubles.wait_for(|troubles| !troubles.contains_key(&FIRST)).await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_proven_for_hours_does_not_hold_up_the_next() {
+    let world = World::start(ACCEPTS_ALL).await;
+    let (_, slow) = world.stores.queue_nonsense().await;
+    let prover = Arc::new(FakeProver {
+        slow: [slow.0].into(),
+        output: Some((world.stores.objects.clone(), committed("run/run.proof"))),
+        ..FakeProver::default()
+    });
+    let service = world.serve(&prover, PlanSettings::default(), WHEN_ASKED).await;
+    world.stores.store.request_run(&world.deployment).await.unwrap();
+    world.reaches(1, RunStatus::Proving).await;
+    while asked(&prover) < 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.stores.queue_samples().await;
+    world.stores.store.request_run(&world.deployment).await.unwrap();
+    world.reaches(2, RunStatus::Final).await;
+    assert_eq!(world.run(1).await.unwrap().status, RunStatus::Proving);
+    assert!(service.troubles.borrow().is_empty(), "it is no trouble that proving takes its time");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_proof_fails_only_once_the_engine_has_shown_that_it_works() {
+    let world = World::start(ACCEPTS_ALL).await;
+    world.stores.queue_samples().await;
+    let prover = Arc::new(FakeProver {
+        output: Some((world.stores.objects.clone(), committed("run/run.proof"))),
+        ..FakeProver::default()
+    });
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    world.reaches(1, RunStatus::Final).await;
+
+    prover.broken.store(true, Ordering::Relaxed);
+    let (id, bad) = world.stores.queue_another().await;
+    prover.poisoned.lock().unwrap().insert(bad.0);
+    let mut troubles = service.troubles.clone();
+    let again = |troubles: &Troubles| troubles.get(&SECOND).is_some_and(|t| t.times >= 2);
+    let told = troubles.wait_for(again).await.unwrap()[&SECOND].clone();
+    assert_eq!((told.code, told.retryable), ("AGG-012", false), "it needs a person");
+    let proof = world.stores.store.proof(id).await.unwrap().unwrap();
+    assert_eq!(proof.status, ProofStatus::Proving, "a broken machine costs nobody a proof");
+
+    prover.broken.store(false, Ordering::Relaxed);
+    world.reaches(2, RunStatus::Failed).await;
+    let proof = world.stores.store.proof(id).await.unwrap().unwrap();
+    assert_eq!((proof.status, proof.code.as_deref()), (ProofStatus::Failed, Some("AGG-010")));
+    troubles.wait_for(Troubles::is_empty).await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_proof_that_can_be_proven_but_not_as_a_run_ends() {
+    let world = World::start(ACCEPTS_ALL).await;
+    let (id, _) = world.stores.queue_another().await;
+    let prover = Arc::new(FakeProver { never_whole: true, ..FakeProver::default() });
+    let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
+    let run = world.reaches(1, RunStatus::Failed).await;
+    assert_eq!(run.code.as_deref(), Some("AGG-011"));
+    let proof = world.stores.store.proof(id).await.unwrap().unwrap();
+    assert_eq!((proof.status, proof.code.as_deref()), (ProofStatus::Failed, Some("AGG-011")));
+    assert_eq!(asked(&prover), 6, "it is tried three times, as a run and as a part");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_file_fails_its_proof_and_the_run_goes_on_once_the_store_is_there() {
+    let world = World::start(ACCEPTS_ALL).await;
+    world.stores.queue_samples().await;
+    let (id, lost) = world.stores.queue_another().await;
+    let prover = Arc::new(FakeProver {
+        reason: Some("recursive proof 4: [OBJ-002] no object"),
+        output: Some((world.stores.objects.clone(), committed("run/run.proof"))),
+        ..FakeProver::poisoned([lost.0])
+    });
+    std::fs::remove_file(world.stores.file(&format!("objects/{lost}"))).unwrap();
+    let (identity, aside) = (world.stores.file("identity"), world.stores.file("aside"));
+    std::fs::rename(&identity, &aside).unwrap();
+    let five = Trigger { count: 5, ..WHENEVER };
+    let service = world.serve(&prover, PlanSettings::default(), five).await;
+    let mut troubles = service.troubles.clone();
+    let told = troubles.wait_for(|troubles| troubles.contains_key(&FIRST)).await.unwrap().clone();
+    assert_eq!(told[&FIRST].code, "OBJ-009");
+    assert_eq!(world.run(1).await.unwrap().leaf_count, 5, "nothing is given up while it is away");
+
+    std::fs::rename(&aside, &identity).unwrap();
+    assert_eq!(world.reaches(1, RunStatus::Final).await.leaf_count, 4);
+    let proof = world.stores.store.proof(id).await.unwrap().unwrap();
+    assert_eq!((proof.status, proof.code.as_deref()), (ProofStatus::Failed, Some("OBJ-002")));
     service.stop().await;
 }
 
@@ -236,8 +344,8 @@ async fn a_run_that_the_contract_refuses_is_told_of_and_tried_again_with_pauses(
     let prover = prover_of_the_committed_run(&world.stores, BTreeSet::new());
     let service = world.serve(&prover, PlanSettings::default(), WHENEVER).await;
     let mut troubles = service.troubles.clone();
-    let refused = |troubles: &Troubles| troubles.get(&Some(1)).is_some_and(|t| t.times == 2);
-    let told = troubles.wait_for(refused).await.unwrap()[&Some(1)].clone();
+    let refused = |troubles: &Troubles| troubles.get(&FIRST).is_some_and(|t| t.times == 2);
+    let told = troubles.wait_for(refused).await.unwrap()[&FIRST].clone();
     assert_eq!(told.code, "AGG-013");
     let run = world.run(1).await.unwrap();
     assert!(run.attempts <= 3, "{} attempts", run.attempts);
@@ -279,6 +387,7 @@ async fn full_chunks_are_proven_before_an_operator_asks_for_the_run() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let asked = prover.asked.lock().unwrap().clone();
-    assert_eq!(asked[..2], asked[2..4], "the run's first chunks are those that were proven");
+    let jobs = |jobs: &[JobId]| jobs.iter().copied().collect::<BTreeSet<_>>();
+    assert_eq!(jobs(&asked[..2]), jobs(&asked[2..4]), "the run's first chunks are those");
     service.stop().await;
 }

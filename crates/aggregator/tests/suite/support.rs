@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeSet,
     future::Future,
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use collimate_aggregator::{Member, Prove};
 use collimate_objects::{Key, Objects};
-use collimate_prover_client::{Job, JobId, JobStatus, ProverClientError};
+use collimate_prover_client::{AggregationPrograms, Job, JobId, JobStatus, ProverClientError};
 use collimate_store::{EmbeddedPostgres, NewProof, ProofId, ProofSystem, Store};
 use collimate_verifiers::{ProgramKey, Submission, sp1::Sp1Compressed, verify_guarded};
 
@@ -23,7 +26,7 @@ pub(crate) fn committed(name: &str) -> Vec<u8> {
 
 /// A database and an object store.
 pub(crate) struct Stores {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _server: EmbeddedPostgres,
     pub store: Store,
     pub objects: Objects,
@@ -35,7 +38,13 @@ impl Stores {
         let server = EmbeddedPostgres::start(&folder.path().join("postgres")).await.unwrap();
         let store = Store::connect(server.url()).await.unwrap();
         let objects = Objects::folder(&folder.path().join("objects")).unwrap();
-        Self { _folder: folder, _server: server, store, objects }
+        objects.name().await.unwrap();
+        Self { folder, _server: server, store, objects }
+    }
+
+    /// A file of the object store.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("objects").join(name)
     }
 
     async fn queue(&self, member: &Member) -> ProofId {
@@ -57,21 +66,31 @@ impl Stores {
     pub(crate) async fn queue_samples(&self) -> Vec<Member> {
         let mut members = vec![];
         for name in SAMPLES {
-            let proof = committed(&format!("{name}.proof"));
-            let verifying_key = committed(&format!("{name}.vk"));
-            let key = ProgramKey::VerifyingKey(verifying_key.clone());
-            let submission = Submission { proof: proof.clone(), key, public_values: None };
-            let verified = verify_guarded(&Sp1Compressed::default(), &submission).unwrap();
-            let member = Member {
-                object: self.objects.put(proof).await.unwrap(),
-                program_id: verified.program_id,
-                verifying_key,
-                public_values: verified.public_values,
-            };
-            self.queue(&member).await;
-            members.push(member);
+            members.push(self.queue_file(name, committed(&format!("{name}.proof"))).await.1);
         }
         members
+    }
+
+    /// Another proof that holds: one of the samples in the shorter form, in which proofs come from the network.
+    pub(crate) async fn queue_another(&self) -> (ProofId, Key) {
+        let mut proof = committed("fibonacci.proof");
+        proof.pop();
+        let (id, member) = self.queue_file("fibonacci", proof).await;
+        (id, member.object)
+    }
+
+    async fn queue_file(&self, name: &str, proof: Vec<u8>) -> (ProofId, Member) {
+        let verifying_key = committed(&format!("{name}.vk"));
+        let key = ProgramKey::VerifyingKey(verifying_key.clone());
+        let submission = Submission { proof: proof.clone(), key, public_values: None };
+        let verified = verify_guarded(&Sp1Compressed::default(), &submission).unwrap();
+        let member = Member {
+            object: self.objects.put(proof).await.unwrap(),
+            program_id: verified.program_id,
+            verifying_key,
+            public_values: verified.public_values,
+        };
+        (self.queue(&member).await, member)
     }
 
     /// A proof that slipped through the door: a file that is none.
@@ -97,6 +116,12 @@ pub(crate) struct FakeProver {
     pub at_most: Option<usize>,
     /// Why it fails.
     pub reason: Option<&'static str>,
+    /// Fails every job, as a broken machine does.
+    pub broken: AtomicBool,
+    /// Fails every final job, and proves chunks.
+    pub never_whole: bool,
+    /// Proofs whose jobs take hours.
+    pub slow: BTreeSet<[u8; 32]>,
     /// Where it stores this file as the output of whatever it is asked for.
     pub output: Option<(Objects, Vec<u8>)>,
 }
@@ -115,9 +140,15 @@ impl FakeProver {
                 cause: "refused".into(),
             });
         }
+        if job.proofs.iter().any(|proof| self.slow.contains(&proof.object)) {
+            std::future::pending::<()>().await;
+        }
+        let whole = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
+        let cannot =
+            self.broken.load(Ordering::Relaxed) || (self.never_whole && job.program_id == whole);
         let too_many = self.at_most.is_some_and(|most| job.proofs.len() > most);
         let poisoned = self.poisoned.lock().unwrap().clone();
-        if too_many || job.proofs.iter().any(|proof| poisoned.contains(&proof.object)) {
+        if cannot || too_many || job.proofs.iter().any(|proof| poisoned.contains(&proof.object)) {
             let reason = self.reason.unwrap_or("[PRV-021] the engine failed").into();
             return Err(ProverClientError::Failed { id: job.id(), attempts: 3, reason });
         }

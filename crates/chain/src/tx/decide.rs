@@ -8,7 +8,7 @@
 //!    for `patience`: replace it, if the budget allows prices that compete; if the pool's own rules or impatience ask for it,
 //!    also with the least rise;
 //! 5. the node does not know the newest attempt: send it again;
-//! 6. wait.
+//! 6. wait; if prices that compete are above the budget, for lower ones.
 
 use std::time::Duration;
 
@@ -58,8 +58,12 @@ pub(crate) struct Terms {
 pub(crate) enum Step {
     Finish,
     Wait,
+    /// Prices that compete are above the budget: only a cheaper market, or a larger budget, helps.
+    WaitAtBudget,
     Replace(Fees),
-    Broadcast { at_budget: bool },
+    Broadcast {
+        at_budget: bool,
+    },
     TakeNewNonce,
 }
 
@@ -77,7 +81,11 @@ pub(crate) fn decide(fees: Fees, seen: &Observation, terms: &Terms) -> Step {
     if wants_more && let Some(fees) = affordable_replacement(fees, seen.market, impatient, terms) {
         return Step::Replace(fees);
     }
-    if seen.known { Step::Wait } else { Step::Broadcast { at_budget: wants_more } }
+    match (seen.known, wants_more) {
+        (true, false) => Step::Wait,
+        (true, true) => Step::WaitAtBudget,
+        (false, at_budget) => Step::Broadcast { at_budget },
+    }
 }
 
 /// Prices of a first attempt: with headroom if the budget allows it, without it otherwise.
@@ -186,7 +194,7 @@ mod tests {
         let fees = Fees::initial(MARKET, false);
         let tight = Terms { max_cost: fees.cost(1_000, 0), ..terms() };
         let late = Observation { waited: tight.patience, market: RUNAWAY, ..seen() };
-        assert_eq!(decide(fees, &late, &tight), Step::Wait);
+        assert_eq!(decide(fees, &late, &tight), Step::WaitAtBudget);
         let dropped = Observation { known: false, ..late };
         assert_eq!(decide(fees, &dropped, &tight), Step::Broadcast { at_budget: true });
     }
@@ -201,8 +209,8 @@ mod tests {
         let late = Observation { waited: tight.resubmit_after, ..runaway };
         let very_late = Observation { waited: tight.patience, ..runaway };
         let by_pool = Observation { underpriced: Some(Underpriced::ByPool), ..runaway };
-        assert_eq!(decide(fees, &by_market, &tight), Step::Wait);
-        assert_eq!(decide(fees, &late, &tight), Step::Wait);
+        assert_eq!(decide(fees, &by_market, &tight), Step::WaitAtBudget);
+        assert_eq!(decide(fees, &late, &tight), Step::WaitAtBudget);
         assert_eq!(decide(fees, &very_late, &tight), Step::Replace(least));
         assert_eq!(decide(fees, &by_pool, &tight), Step::Replace(least));
     }

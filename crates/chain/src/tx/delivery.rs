@@ -17,7 +17,7 @@ use crate::{
         answer::{Answer, read_answer},
         decide::{Observation, Step, Terms, Underpriced, decide, first_fees},
         fees::Fees,
-        manager::{Inner, Turn},
+        manager::{Inner, Shortage, Turn},
         market::market_fees,
         prepare::call_of,
         record::{
@@ -136,9 +136,15 @@ impl Delivery {
         if seen.known || seen.confirmations.is_some() {
             self.node_has_it();
         }
-        match (decide(newest.fees, &seen, &self.terms), receipt) {
+        let step = decide(newest.fees, &seen, &self.terms);
+        let at_budget = matches!(step, Step::WaitAtBudget | Step::Broadcast { at_budget: true });
+        self.inner.tell_shortage(
+            &self.record.key,
+            at_budget.then(|| self.shortage(newest.fees.lean_replacement(seen.market))),
+        );
+        match (step, receipt) {
             (Step::Finish, Some(receipt)) => self.outcome_of(receipt).await,
-            (Step::Finish | Step::Wait, _) => {
+            (Step::Finish | Step::Wait | Step::WaitAtBudget, _) => {
                 if seen.nonce_lost_for.is_some() {
                     self.pass_turn();
                 }
@@ -344,6 +350,11 @@ impl Delivery {
             fees.cost(self.terms.gas_limit, self.terms.blobs).saturating_add(self.record.value);
         let key = self.record.key.clone();
         Ok(ChainError::InsufficientFunds { key, account, balance, needed })
+    }
+
+    fn shortage(&self, fees: Fees) -> Shortage {
+        let needed = fees.cost(self.terms.gas_limit, self.terms.blobs);
+        Shortage { needed, budget: self.terms.max_cost }
     }
 
     fn over_budget(&self, needed: alloy::primitives::U256) -> ChainError {

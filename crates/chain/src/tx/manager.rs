@@ -1,13 +1,16 @@
 //! The transaction manager: who owns the nonces, and who waits for what.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use alloy::{primitives::Address, providers::DynProvider};
-use tokio::sync::{Mutex as TurnLock, OnceCell, OwnedMutexGuard, watch};
+use alloy::{
+    primitives::{Address, U256},
+    providers::DynProvider,
+};
+use tokio::sync::{Mutex as TurnLock, OwnedMutexGuard, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +25,15 @@ use crate::{
 };
 
 type Answer = Result<ConfirmedReceipt, ChainError>;
+
+/// A transaction is on its way at prices that do not compete, and the budget allows no higher ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The cost, in wei, of the cheapest replacement that would compete now.
+    pub needed: U256,
+    /// The cost, in wei, that is allowed.
+    pub budget: U256,
+}
 
 /// Sends transactions of one account so that they land: the only owner of the account's nonces.
 ///
@@ -38,10 +50,13 @@ pub(crate) struct Inner {
     pub(crate) nonces: Mutex<Nonces>,
     /// Held from the choice of a nonce until a node took or refused the transaction.
     pub(crate) turn: Arc<TurnLock<()>>,
-    pub(crate) stop: CancellationToken,
+    /// Ends the tasks that run now; those that are started after a stop get another one.
+    stop: Mutex<CancellationToken>,
     tasks: TaskTracker,
-    resumed: OnceCell<usize>,
+    /// How many transactions were resumed, once they were.
+    resumed: TurnLock<Option<usize>>,
     running: Mutex<HashMap<String, watch::Receiver<Option<Answer>>>>,
+    shortages: watch::Sender<BTreeMap<String, Shortage>>,
 }
 
 impl TxManager {
@@ -61,10 +76,11 @@ impl TxManager {
             decoder,
             nonces: Mutex::default(),
             turn: Arc::default(),
-            stop: CancellationToken::new(),
+            stop: Mutex::default(),
             tasks: TaskTracker::new(),
-            resumed: OnceCell::new(),
+            resumed: TurnLock::default(),
             running: Mutex::default(),
+            shortages: watch::Sender::default(),
         }))
     }
 
@@ -79,7 +95,13 @@ impl TxManager {
     /// # Errors
     /// [`ChainError::Store`]. The node may be down: sending waits for it.
     pub async fn resume(&self) -> Result<usize, ChainError> {
-        self.0.resumed.get_or_try_init(|| self.resume_stored()).await.copied()
+        let mut resumed = self.0.resumed.lock().await;
+        let count = match *resumed {
+            Some(count) => count,
+            None => self.resume_stored().await?,
+        };
+        *resumed = Some(count);
+        Ok(count)
     }
 
     /// Sends the transaction and waits until it is confirmed. A key is sent at most once: asking again, also after a restart
@@ -107,12 +129,24 @@ impl TxManager {
         self.0.join_or_start(&key, task).wait(&key).await
     }
 
+    /// The transactions, by key, that wait for lower prices or a larger budget.
+    pub fn shortages(&self) -> watch::Receiver<BTreeMap<String, Shortage>> {
+        self.0.shortages.subscribe()
+    }
+
     /// Stops all work and waits for it to end. What was on its way stays stored; whoever waits gets
-    /// [`ChainError::Stopped`].
+    /// [`ChainError::Stopped`]. A later [`resume`](Self::resume) or [`send`](Self::send) begins with what is stored then: another
+    /// program may have gone on with it meanwhile.
     pub async fn stop(&self) {
-        self.0.stop.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
+        let inner = &self.0;
+        let mut resumed = inner.resumed.lock().await;
+        inner.stop_token().cancel();
+        inner.tasks.close();
+        inner.tasks.wait().await;
+        inner.tasks.reopen();
+        *inner.nonces() = Nonces::default();
+        *inner.stop.lock().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+        *resumed = None;
     }
 
     async fn resume_stored(&self) -> Result<usize, ChainError> {
@@ -159,6 +193,25 @@ impl Inner {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn stop_token(&self) -> CancellationToken {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells that a transaction waits for lower prices, or (`None`) does not.
+    pub(crate) fn tell_shortage(&self, key: &str, shortage: Option<Shortage>) {
+        self.shortages.send_if_modified(|all| match shortage {
+            None => all.remove(key).is_some(),
+            Some(now) => {
+                let before = all.insert(key.to_owned(), now);
+                if before.is_none() {
+                    let Shortage { needed, budget } = now;
+                    tracing::warn!(key, needed_wei = %needed, budget_wei = %budget, "a transaction waits for lower prices, or a larger budget");
+                }
+                before != Some(now)
+            }
+        });
+    }
+
     /// Joins the task that works on `key`, or starts this one.
     fn join_or_start(
         self: &Arc<Self>,
@@ -171,12 +224,12 @@ impl Inner {
         }
         let (sender, receiver) = watch::channel(None);
         running.insert(key.to_owned(), receiver.clone());
-        let (inner, key) = (Arc::clone(self), key.to_owned());
+        let (inner, key, stop) = (Arc::clone(self), key.to_owned(), self.stop_token());
         self.tasks.spawn(async move {
             let unregister = Unregister { inner: Arc::clone(&inner), key: key.clone() };
             let answer = tokio::select! {
                 biased;
-                () = inner.stop.cancelled() => Err(ChainError::Stopped { key }),
+                () = stop.cancelled() => Err(ChainError::Stopped { key }),
                 answer = task => answer,
             };
             if let Err(error) = &answer {
@@ -245,6 +298,7 @@ struct Unregister {
 impl Drop for Unregister {
     fn drop(&mut self) {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.inner.tell_shortage(&self.key, None);
     }
 }
 

@@ -26,7 +26,7 @@ mod store;
 
 pub use config::TxConfig;
 pub use fees::{Fees, MarketFees};
-pub use manager::TxManager;
+pub use manager::{Shortage, TxManager};
 pub use record::{
     AttemptRecord, ConfirmedReceipt, TransactionRecord, TransactionStatus, TxOutcome,
 };

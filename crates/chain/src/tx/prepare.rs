@@ -29,7 +29,7 @@ impl Inner {
             input: request.input.clone(),
             value: request.value,
             gas_limit: request.gas_limit.unwrap_or(MAX_TRANSACTION_GAS),
-            max_cost: request.max_cost.unwrap_or(self.config.max_cost),
+            max_cost: request.max_cost,
             sidecar: None,
             status: TransactionStatus::Queued,
             attempts: Vec::new(),
@@ -78,7 +78,7 @@ impl Inner {
         let fees = first_fees(market, &terms).map_err(|needed| ChainError::BudgetExceeded {
             key: record.key.clone(),
             needed,
-            budget: record.max_cost,
+            budget: terms.max_cost,
         })?;
         let needed = fees.cost(record.gas_limit, blobs).saturating_add(record.value);
         let balance = self
@@ -108,7 +108,7 @@ impl Inner {
             patience: self.config.patience,
             gas_limit: record.gas_limit,
             blobs,
-            max_cost: record.max_cost,
+            max_cost: record.max_cost.unwrap_or(self.config.max_cost),
         }
     }
 }

@@ -29,8 +29,9 @@ pub struct TransactionRecord {
     pub value: U256,
     /// Gas limit, at most [`MAX_TRANSACTION_GAS`](crate::tx::MAX_TRANSACTION_GAS).
     pub gas_limit: u64,
-    /// The most wei that gas and blob gas may cost together.
-    pub max_cost: U256,
+    /// The most wei that gas and blob gas may cost together; `None` is the manager's limit, whatever it is when prices are
+    /// chosen: a limit that was raised holds for what is on its way, too.
+    pub max_cost: Option<U256>,
     /// EIP-7594 sidecar (blobs, commitments, cell proofs) in its RLP form of
     /// [`Sidecar::to_bytes`](crate::kzg::Sidecar::to_bytes); `None` without blobs. Kept once: attempts hold signed
     /// transactions without it.

@@ -26,7 +26,7 @@ pub struct TxRequest {
     pub sidecar: Option<Sidecar>,
     /// Gas limit; `None` estimates it. Either way the call is tried first, and one that would revert is not sent.
     pub gas_limit: Option<u64>,
-    /// Most wei that gas and blob gas may cost; `None` takes the manager's limit.
+    /// Most wei that gas and blob gas may cost; `None` takes the manager's limit, also after a restart with another one.
     pub max_cost: Option<U256>,
 }
 

@@ -222,6 +222,12 @@ async fn a_restart_resumes_from_the_stored_attempts() {
     assert_eq!(manager.resume().await.unwrap(), 2);
     assert_eq!(world.attempt_in_pool("a", 1).await, a);
     assert_eq!(world.attempt_in_pool("b", 1).await, b);
+    // The same manager again, as after its lock was lost: it begins with what is stored.
+    manager.stop().await;
+    rpc(&world.node, "anvil_dropAllTransactions", json!([])).await;
+    assert_eq!(manager.resume().await.unwrap(), 2);
+    world.attempt_in_pool("a", 1).await;
+    world.attempt_in_pool("b", 1).await;
     world.mine(2).await;
     assert_eq!(manager.send(log("a")).await.expect("confirmed").transaction_hash, a);
     assert_eq!(manager.send(log("b")).await.expect("confirmed").transaction_hash, b);
@@ -302,6 +308,8 @@ async fn the_budget_is_never_exceeded() {
     })
     .await;
     assert!(!sending.is_finished());
+    let shortage = world.manager.shortages().borrow().get("a").copied().expect("it is told");
+    assert!(shortage.budget == budget && shortage.needed > budget, "{shortage:?}");
     world.raise_base_fee(GWEI / 2).await;
     world.attempt_in_pool("a", 1).await;
     world.mine(2).await;
@@ -310,6 +318,36 @@ async fn the_budget_is_never_exceeded() {
     for attempt in &record.attempts {
         assert!(attempt.fees.cost(record.gas_limit, 0) <= budget);
     }
+    assert!(world.manager.shortages().borrow().is_empty(), "nothing waits any more");
+}
+
+#[tokio::test]
+async fn a_budget_that_is_raised_reaches_what_is_on_its_way() {
+    let mut world = World::start(Mining::Manual).await;
+    world.config.max_cost = U256::from(200_000 * GWEI);
+    world.manager = world.restarted();
+    let sending = spawn_send(&world, log("a"));
+    world.attempt_in_pool("a", 1).await;
+    world.raise_base_fee(1_000 * GWEI).await;
+    let mut shortages = world.manager.shortages();
+    shortages.wait_for(|all| all.contains_key("a")).await.expect("it waits");
+    world.manager.stop().await;
+    done(sending).await.expect_err("stopped");
+
+    world.config.max_cost = U256::from(10).pow(U256::from(18));
+    world.manager = world.restarted();
+    assert_eq!(world.manager.resume().await.unwrap(), 1);
+    let competing = until("it is replaced at the market's price", || async {
+        let attempt = world.record("a").await?.attempts.last()?.clone();
+        (attempt.fees.max_fee_per_gas > u128::from(500 * GWEI)).then_some(attempt.hash)
+    })
+    .await;
+    until("the node has it", || async {
+        world.node.get_transaction_by_hash(competing).await.ok()?.map(|_| ())
+    })
+    .await;
+    world.mine(2).await;
+    world.manager.send(log("a")).await.expect("confirmed");
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod common;
 mod demo;
 mod faults;
 mod proving;
+mod services;

@@ -240,14 +240,56 @@ async fn a_full_disk_spends_nothing() {
     world.credit(alice.address(), 1).await;
     // A file where the folder has to be fails every write, whoever runs the test.
     let folder = world.objects_folder();
-    std::fs::remove_dir_all(&folder).unwrap();
+    let aside = folder.with_extension("aside");
+    std::fs::rename(&folder, &aside).unwrap();
     std::fs::write(&folder, "").unwrap();
     let request = signed(&sample("fibonacci"), &alice, 0);
     world.refused(&request, ProblemCode::StorageFailed).await;
     assert_eq!(world.purse(alice.address()).await, (1, 0));
+    // A disk that is not mounted takes nothing either, and makes nothing that was paid for look lost.
     std::fs::remove_file(&folder).unwrap();
     std::fs::create_dir_all(&folder).unwrap();
+    world.refused(&request, ProblemCode::StorageFailed).await;
+    assert_eq!(world.purse(alice.address()).await, (1, 0));
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
     world.accepted(&request).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_not_mounted_rejects_no_proof_that_was_paid_for() {
+    let mut world = World::start().await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 1).await;
+    let id = die_before_the_answer(&world, &alice, &sample("fibonacci")).await;
+    world.gateway.stop().await;
+    let folder = world.objects_folder();
+    let aside = folder.with_extension("aside");
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+
+    let config = GatewayConfig { sweep_interval: Duration::from_millis(100), ..quick() };
+    world.gateway = world.another(config).await;
+    let postponed = async {
+        loop {
+            let metrics = world.http.get(world.url(paths::METRICS)).send().await.unwrap();
+            if metrics.text().await.unwrap().contains("postponed") {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, postponed).await.expect("the sweep looks at it");
+    let ready = world.http.get(world.url(paths::READY)).send().await.unwrap();
+    assert_eq!(ready.status(), 503, "it takes no proofs meanwhile");
+    let proof: ProofAnswer = world.get(&paths::proof(&id)).await;
+    assert_eq!(proof.status, ProofStatus::Received);
+
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    // Who sends again does not wait for the next sweep.
+    let answer = world.accepted(&signed(&sample("fibonacci"), &alice, 0)).await;
+    assert_eq!((answer.id, answer.status), (id, ProofStatus::Queued));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -227,6 +227,7 @@ impl World {
         fs::create_dir_all(parent_dir()).unwrap();
         let folder = tempfile::tempdir_in(parent_dir()).unwrap();
         let objects = Objects::folder(&folder.path().join("objects")).unwrap();
+        objects.name().await.unwrap();
         let gateway =
             start_gateway(config, store.clone(), objects.clone(), node, aggregation_service).await;
         let (database, http) = (database.to_owned(), Client::new());

@@ -26,6 +26,32 @@ async fn another_process_finds_what_was_put() {
 }
 
 #[tokio::test]
+async fn a_folder_whose_disk_is_not_mounted_is_not_taken_for_an_empty_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mounted, away) = (dir.path().join("objects"), dir.path().join("away"));
+    let objects = Objects::folder(&mounted).unwrap();
+    assert_eq!(objects.check_identity().await.unwrap_err().code(), "OBJ-009");
+    let name = objects.name().await.unwrap();
+    assert_eq!(objects.name().await.unwrap(), name, "it is named once");
+    assert_eq!(objects.clone().identity().await.unwrap(), Some(name.clone()));
+    let key = objects.put(&b"paid for"[..]).await.unwrap();
+
+    fs::rename(&mounted, &away).unwrap();
+    fs::create_dir(&mounted).unwrap();
+    assert_eq!(objects.check_identity().await.unwrap_err().code(), "OBJ-009");
+    let refused = objects.put(&b"would be hidden later"[..]).await.unwrap_err();
+    assert!(refused.code() == "OBJ-009" && refused.is_retryable(), "{refused}");
+    assert_eq!(fs::read_dir(&mounted).unwrap().count(), 0, "nothing is written");
+
+    fs::remove_dir(&mounted).unwrap();
+    fs::rename(&away, &mounted).unwrap();
+    objects.check_identity().await.unwrap();
+    assert_eq!(objects.get(&key, 100).await.unwrap(), &b"paid for"[..]);
+    let other = Objects::folder(&dir.path().join("other")).unwrap().name().await.unwrap();
+    assert_ne!(other, name, "another store has another name");
+}
+
+#[tokio::test]
 async fn what_a_killed_writer_left_is_never_read() {
     let dir = tempfile::tempdir().unwrap();
     let objects = Objects::folder(dir.path()).unwrap();

@@ -148,7 +148,7 @@ mod tests {
             input: Bytes::new(),
             value: U256::from(5),
             gas_limit: 21_000,
-            max_cost: U256::MAX,
+            max_cost: Some(U256::MAX),
             sidecar: None,
             status: TransactionStatus::Queued,
             attempts: vec![],

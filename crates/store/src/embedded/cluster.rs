@@ -36,15 +36,9 @@ impl Cluster {
         binaries: Binaries,
         user: ServerUser,
     ) -> Result<Self, StoreError> {
-        let mut socket_dir = data_dir.join("socket");
-        if socket_dir.as_os_str().len() > MAX_SOCKET_DIR_BYTES {
-            let hash = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
-            let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            socket_dir = Path::new("/tmp").join(format!("collimate-{name}"));
-        }
         let cluster = Self {
             folder: data_dir.join("cluster"),
-            socket_dir,
+            socket_dir: socket_dir(data_dir),
             log: data_dir.join("postgres.log"),
             binaries,
             user,
@@ -118,16 +112,7 @@ impl Cluster {
 
     /// The address of a database of this cluster.
     pub(super) fn url(&self, database: &str) -> String {
-        let mut host = String::new();
-        for byte in self.socket_dir.as_os_str().as_encoded_bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                    host.push(char::from(*byte));
-                }
-                _ => host.push_str(&format!("%{byte:02X}")),
-            }
-        }
-        format!("postgres://{NAME}@localhost/{database}?host={host}")
+        url(&self.socket_dir, database)
     }
 
     /// Starts the server. It stops when the calling thread ends.
@@ -193,6 +178,31 @@ impl Cluster {
     fn server_error(&self, step: &'static str, output: String) -> StoreError {
         StoreError::Server { step, output, log: self.log.clone() }
     }
+}
+
+/// The only way into the server of a data folder, by its canonical path.
+pub(super) fn socket_dir(data_dir: &Path) -> PathBuf {
+    let within = data_dir.join("socket");
+    if within.as_os_str().len() <= MAX_SOCKET_DIR_BYTES {
+        return within;
+    }
+    let hash = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
+    let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Path::new("/tmp").join(format!("collimate-{name}"))
+}
+
+/// The address of a database of the server behind this folder.
+pub(super) fn url(socket_dir: &Path, database: &str) -> String {
+    let mut host = String::new();
+    for byte in socket_dir.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                host.push(char::from(*byte));
+            }
+            _ => host.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("postgres://{NAME}@localhost/{database}?host={host}")
 }
 
 /// The last lines of what a program said.

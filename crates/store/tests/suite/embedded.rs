@@ -49,6 +49,8 @@ async fn a_folder_has_one_server() {
     let refused = EmbeddedPostgres::start(dir.path()).await.unwrap_err();
     assert!(matches!(refused, StoreError::DataDirInUse(_)), "{refused}");
     assert!(Store::connect(server.url()).await.is_ok(), "the first is unharmed");
+    let beside = EmbeddedPostgres::url_of_running(dir.path()).unwrap();
+    assert_eq!(beside, server.url(), "whoever is not its owner can still use it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

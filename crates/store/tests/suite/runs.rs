@@ -281,3 +281,26 @@ async fn a_finished_job_stays_finished() {
     assert_eq!(store.jobs_of_run(run.id).await.unwrap().len(), 1);
     assert_eq!(store.start_job(&[2; 32]).await.unwrap_err().code(), "STO-003");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_that_were_aggregated_are_known_as_such() {
+    let store = empty_store().await;
+    let ids = queued(&store, 0, 3).await;
+    let run = store.open_run(&DEPLOYMENT, 2).await.unwrap().unwrap();
+    assert_eq!(store.aggregated_proofs(9).await.unwrap(), vec![], "being proven is not enough");
+    store.settle(run.id, &statement(&run)).await.unwrap();
+    let known = store.aggregated_proofs(9).await.unwrap();
+    assert_eq!(known.iter().map(|proof| proof.id).collect::<Vec<_>>(), ids[..2]);
+    assert_eq!(store.aggregated_proofs(1).await.unwrap().len(), 1);
+    store.prove_again(run.id).await.unwrap();
+    assert_eq!(store.aggregated_proofs(9).await.unwrap(), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_object_store_is_noted_once() {
+    let store = empty_store().await;
+    assert_eq!(store.object_store_name().await.unwrap(), None);
+    assert_eq!(store.note_object_store("first").await.unwrap(), "first");
+    assert_eq!(store.note_object_store("second").await.unwrap(), "first");
+    assert_eq!(store.object_store_name().await.unwrap().as_deref(), Some("first"));
+}

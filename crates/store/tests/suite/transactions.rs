@@ -20,7 +20,7 @@ fn transaction(key: &str) -> TransactionRecord {
         // The widest there is: nothing may be rounded.
         value: U256::MAX,
         gas_limit: 16_777_216,
-        max_cost: U256::from(10).pow(U256::from(18)),
+        max_cost: Some(U256::from(10).pow(U256::from(18))),
         sidecar: Some(Bytes::from(vec![7; 800_000])),
         status: TransactionStatus::Queued,
         attempts: Vec::new(),
@@ -172,4 +172,12 @@ async fn a_spoiled_cursor_is_an_error_and_not_a_new_start() {
         .unwrap();
     let refused = store.load_cursor("runs").await.unwrap_err();
     assert!(matches!(refused, StoreError::Inconsistent(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_without_a_budget_of_its_own_has_none() {
+    let store = Store::connect(&empty_database().await).await.unwrap().transactions();
+    let record = TransactionRecord { max_cost: None, ..transaction("run:1") };
+    assert!(store.save_transaction(&record).await.unwrap());
+    assert_eq!(store.find("run:1").await.unwrap().unwrap().max_cost, None);
 }

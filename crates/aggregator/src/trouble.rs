@@ -1,0 +1,67 @@
+//! What keeps the service, or a run, from going on, for whoever watches: logs, metrics, the demo.
+
+use std::collections::BTreeMap;
+
+use collimate_store::RunId;
+use tokio::sync::watch;
+
+use crate::AggregatorError;
+
+/// Whom an error concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// All of it: the lock, the database, opening runs.
+    Service,
+    /// Chunks that are proven before their run opens.
+    Ahead,
+    /// One run.
+    Run(RunId),
+}
+
+/// An error that keeps something from going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The stable code.
+    pub code: &'static str,
+    /// The text.
+    pub text: String,
+    /// Whether it may pass by itself.
+    pub retryable: bool,
+    /// How many times in a row it happened.
+    pub times: u32,
+}
+
+/// Everything that is wrong now.
+pub type Troubles = BTreeMap<Concern, Trouble>;
+
+/// Where troubles are told.
+#[derive(Debug, Default)]
+pub(crate) struct Board(watch::Sender<Troubles>);
+
+impl Board {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Troubles> {
+        self.0.subscribe()
+    }
+
+    /// Tells an error that happened so many times in a row. The log hears of it when it begins, and each time if it needs a person.
+    pub(crate) fn tell(&self, concern: Concern, error: &AggregatorError, times: u32) {
+        let (code, text, retryable) = (error.code(), error.to_string(), error.is_retryable());
+        if times == 1 || !retryable {
+            tracing::error!(code, retryable, ?concern, "{text}");
+        }
+        let trouble = Trouble { code, text, retryable, times };
+        self.0.send_modify(|troubles| {
+            troubles.insert(concern, trouble);
+        });
+    }
+
+    /// It goes on again, or has ended.
+    pub(crate) fn settle(&self, concern: Concern) {
+        self.0.send_if_modified(|troubles| troubles.remove(&concern).is_some());
+    }
+
+    /// Everything begins anew.
+    pub(crate) fn clear(&self) {
+        self.0.send_replace(Troubles::new());
+    }
+}

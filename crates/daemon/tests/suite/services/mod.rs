@@ -1,0 +1,9 @@
+//! The services as processes, and what befalls them: kills, restarts, reorganisations, absences. After each, `collimated audit`
+//! compares database, objects and chain, and must find nothing.
+
+mod audit;
+mod chain;
+mod kills;
+mod operator;
+mod process;
+mod world;

@@ -11,5 +11,6 @@
 mod common;
 mod demo;
 mod faults;
+mod operations;
 mod proving;
 mod services;

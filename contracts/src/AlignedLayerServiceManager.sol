@@ -60,9 +60,11 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
     /// @notice Longest pointer to a batch's data, in bytes.
     uint256 public constant MAX_POINTER_BYTES = 1_024;
 
-    /// @dev Gas of a response that its own meter does not see: 21,000 of the transaction, its calldata without ids, and what
-    /// follows the reading of the meter. `test/Gas.t.sol` holds it against whole transactions.
-    uint256 private constant RESPONSE_OVERHEAD_GAS = 37_500;
+    /// @dev Gas of a transaction before its first instruction and calldata.
+    uint256 private constant TRANSACTION_GAS = 21_000;
+    /// @dev Gas of a response that its own meter does not see: its calldata without ids, and what follows the reading of the
+    /// meter. `test/FastModeGas.t.sol` holds it against whole transactions.
+    uint256 private constant RESPONSE_OVERHEAD_GAS = 16_500;
     /// @dev Calldata of one absent operator's id.
     uint256 private constant ABSENT_CALLDATA_GAS = 180;
 
@@ -75,8 +77,10 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
 
     DisabledSystems private _disabled;
     mapping(bytes32 taskId => StoredTask) private _tasks;
-    /// @dev Block in which a batch was verified, by hash of root and sender.
+    /// @dev Block in which a batch was verified first, by hash of root and sender.
     mapping(bytes32 batchId => uint256) private _verifiedIn;
+    /// @dev Whether a task paid for this transaction already: the responses of one transaction share its price.
+    bool private transient _transactionPaid;
 
     /// @notice A batch waits to be verified. `BatchTask.Task` are these fields, with the pointer by its keccak256.
     /// @param batchMerkleRoot Root of the batch's tree.
@@ -180,7 +184,7 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
     }
 
     /// @notice Answers a task with the signature of a quorum of the epoch of the task's block, and pays the caller's gas from the
-    /// task's ether.
+    /// task's ether. Of several responses in one transaction the first is paid the transaction's own 21,000, the others are not.
     /// @param task The task.
     /// @param provingSystems Proof systems of the batch, as bits by id, which the operators signed.
     /// @param signature Sum of the operators' signatures over `responseMessage`.
@@ -205,8 +209,9 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
             absent
         );
 
-        _verifiedIn[_batchId(task.batchMerkleRoot, task.senderAddress)] = block.number;
-        uint256 gasUsed = gasBefore - gasleft() + RESPONSE_OVERHEAD_GAS + absent.length * ABSENT_CALLDATA_GAS;
+        _markVerified(task.batchMerkleRoot, task.senderAddress);
+        uint256 gasUsed = _takeUnmeteredGas(absent.length);
+        gasUsed += gasBefore - gasleft();
         uint256 fee = _responseFee(gasUsed, task.respondToTaskFeeLimit);
         stored.status = Status.Verified;
         stored.unspent -= uint128(fee);
@@ -260,8 +265,9 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
     }
 
     /// @notice Whether a verified batch has a proof with these commitments (see `BatchStatement`).
-    /// @dev The third but last parameter is the proof's index in the batch. Pairs of nodes are sorted before they are hashed, so
-    /// the tree does not depend on it, and it is ignored: it is here for callers of this interface.
+    /// @dev The last parameter but one is the proof's index in the batch, and is ignored. Pairs of nodes are sorted before they are
+    /// hashed, so a path proves that a proof is in the batch, not where: the answer is the same for every index, and nothing
+    /// may be counted or told apart by it. It is here for callers of this interface.
     function verifyBatchInclusion(
         bytes32 proofCommitment,
         bytes32 pubInputCommitment,
@@ -279,7 +285,7 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
             && verifiedIn(batchMerkleRoot, senderAddress) != 0;
     }
 
-    /// @notice Block in which a sender's batch was verified last; zero if it was not.
+    /// @notice Block in which a sender's batch was verified first; zero if it was not.
     function verifiedIn(bytes32 batchMerkleRoot, address senderAddress) public view returns (uint256) {
         return _verifiedIn[_batchId(batchMerkleRoot, senderAddress)];
     }
@@ -345,6 +351,20 @@ contract AlignedLayerServiceManager is OperatorQuorum, Ownable2Step, Pausable {
         if (status == Status.Open && block.number > uint256(stored.createdBlock) + RESPONSE_BLOCKS) {
             return Status.Expired;
         }
+    }
+
+    /// @dev A later task for the same batch says nothing new, and does not move the block.
+    function _markVerified(bytes32 batchMerkleRoot, address senderAddress) private {
+        bytes32 batchId = _batchId(batchMerkleRoot, senderAddress);
+        if (_verifiedIn[batchId] == 0) _verifiedIn[batchId] = block.number;
+    }
+
+    /// @dev Gas that a response does not meter; in a transaction's first response, the transaction's own with it.
+    function _takeUnmeteredGas(uint256 absentOperators) private returns (uint256 gasUsed) {
+        gasUsed = RESPONSE_OVERHEAD_GAS + absentOperators * ABSENT_CALLDATA_GAS;
+        if (_transactionPaid) return gasUsed;
+        _transactionPaid = true;
+        gasUsed += TRANSACTION_GAS;
     }
 
     /// @dev What a response of so much gas is paid, in wei.

@@ -24,7 +24,8 @@ import {BatchTask} from "./libraries/BatchTask.sol";
 /// withdrawn from at any one time, never both.
 ///
 /// An authorisation that does not hold costs its user nothing and stops nobody else's; its proofs stay in the batch, at the
-/// batcher's expense. `refusal` tells the batcher beforehand.
+/// batcher's expense. `refusal` tells the batcher beforehand; but a contract wallet can withdraw its consent in the very block of the
+/// charge. For that the batcher sends ether along: what the users' charges lack of the response's fee limit is taken from it.
 /// @dev No owner. Ether that is sent here by force belongs to nobody and stays. State is changed before ether is sent; wallets are
 /// called statically, with bounded gas.
 contract BatcherPaymentService is EIP712 {
@@ -69,6 +70,8 @@ contract BatcherPaymentService is EIP712 {
         address batcher;
         /// Wei charged, all together.
         uint256 total;
+        /// Wei that the batcher added, because the charges were below the fee limit.
+        uint256 added;
         /// keccak256 of the ABI encoding of the `Charge[]`.
         bytes32 chargesHash;
     }
@@ -77,6 +80,8 @@ contract BatcherPaymentService is EIP712 {
     enum Refusal {
         /// It holds.
         None,
+        /// It is for no proofs, takes no nonce, and could be charged any number of times.
+        NoProofs,
         /// The account is unlocked.
         Unlocked,
         /// The nonce is not the account's.
@@ -118,17 +123,23 @@ contract BatcherPaymentService is EIP712 {
     /// @notice An account can be charged again.
     event Locked(address indexed batcher, address indexed user);
     /// @notice An account was withdrawn from.
-    event Withdrawn(address indexed batcher, address indexed user, uint256 amount);
+    event Withdrawn(address indexed batcher, address indexed user, address receiver, uint256 amount);
     /// @notice An authorisation did not hold; its user paid nothing.
     event NotCharged(address indexed batcher, address indexed user, uint64 firstNonce, Refusal refusal);
     /// @notice A task was created and paid for. With the task's own event this is all that deciding over it takes.
     event TaskPaid(
-        bytes32 indexed taskId, address indexed batcher, uint128 feePerProof, uint256 total, Charge[] charges
+        bytes32 indexed taskId,
+        address indexed batcher,
+        uint128 feePerProof,
+        uint256 total,
+        uint256 added,
+        Charge[] charges
     );
     /// @notice A verified task's payment went to its batcher, less what the response cost.
     event TaskSettled(bytes32 indexed taskId, address indexed batcher, uint256 amount);
-    /// @notice An expired task's payment went back to its users.
-    event TaskRefunded(bytes32 indexed taskId, address indexed batcher, uint256 amount);
+    /// @notice An expired task's payment went back: to its users' accounts what they were charged, to the batcher's earnings what it
+    /// added.
+    event TaskRefunded(bytes32 indexed taskId, address indexed batcher, uint256 total, uint256 added);
     /// @notice A batcher withdrew.
     event EarningsWithdrawn(address indexed batcher, address indexed receiver, uint256 amount);
 
@@ -150,8 +161,12 @@ contract BatcherPaymentService is EIP712 {
     error ExceedsBalance(uint256 amount, uint256 balance);
     /// @notice The users' proofs have another root than the batcher expects.
     error WrongBatchRoot(bytes32 computed, bytes32 expected);
-    /// @notice The users pay less than the response may cost, in wei.
-    error FeeLimitNotCovered(uint256 total, uint256 feeLimit);
+    /// @notice The same task was paid for before in this block.
+    error TaskExists(bytes32 taskId);
+    /// @notice The users pay less than the batcher wants at least, in wei.
+    error ChargedTooLittle(uint256 total, uint256 minCharged);
+    /// @notice What the users pay and what the batcher sent are together less than the response may cost, in wei.
+    error FeeLimitNotCovered(uint256 total, uint256 sent, uint256 feeLimit);
     /// @notice No undecided task was paid for like this.
     error UnknownPayment(bytes32 taskId);
     /// @notice The task was not verified.
@@ -209,25 +224,29 @@ contract BatcherPaymentService is EIP712 {
         emit Locked(batcher, msg.sender);
     }
 
-    /// @notice Pays the caller from their unlocked account with a batcher.
+    /// @notice Pays out from the caller's unlocked account with a batcher.
+    /// @param receiver Who is paid: not every wallet can take ether.
     /// @param amount Wei.
-    function withdraw(address batcher, uint128 amount) external {
+    function withdraw(address batcher, address receiver, uint128 amount) external {
         Account storage account_ = _accounts[batcher][msg.sender];
         require(amount != 0, ZeroAmount());
         require(_isUnlocked(account_), StillLocked(account_.unlockedFrom));
         require(amount <= account_.balance, ExceedsBalance(amount, account_.balance));
         account_.balance -= amount;
-        emit Withdrawn(batcher, msg.sender, amount);
-        _pay(msg.sender, amount);
+        emit Withdrawn(batcher, msg.sender, receiver, amount);
+        _pay(receiver, amount);
     }
 
     // --- batchers
 
-    /// @notice Creates a task for a batch of the caller and charges its users.
+    /// @notice Creates a task for a batch of the caller and charges its users. Of the ether sent, what the charges lack of the fee
+    /// limit is added to the payment; the rest goes back to the caller at once.
     /// @param batchMerkleRoot Root of the batch: of the tree over the authorisations' `proofsRoot`, in this order.
     /// @param batchDataPointer Where the batch's manifest is.
     /// @param respondToTaskFeeLimit Most, in wei, that may be paid for the response.
     /// @param feePerProof Wei that each proof costs its user.
+    /// @param minCharged Least, in wei, that the users must pay all together, or nothing happens: how much of the batch the
+    /// batcher is willing to have verified at its own expense.
     /// @param authorizations The users' consents; one user may have several, in the order of their nonces.
     /// @return taskId Name of the task.
     function createNewTask(
@@ -235,46 +254,43 @@ contract BatcherPaymentService is EIP712 {
         string calldata batchDataPointer,
         uint256 respondToTaskFeeLimit,
         uint128 feePerProof,
+        uint256 minCharged,
         Authorization[] calldata authorizations
-    ) external returns (bytes32 taskId) {
-        bytes32[] memory roots = new bytes32[](authorizations.length);
-        Charge[] memory charges = new Charge[](authorizations.length);
-        uint256 total = 0;
-        for (uint256 i = 0; i < authorizations.length; ++i) {
-            roots[i] = authorizations[i].proofsRoot;
-            uint256 fee = _charge(authorizations[i], feePerProof);
-            charges[i] = Charge(authorizations[i].user, fee);
-            total += fee;
-        }
-        bytes32 root = BatchStatement.rootOver(roots);
-        require(root == batchMerkleRoot, WrongBatchRoot(root, batchMerkleRoot));
-        require(total >= respondToTaskFeeLimit, FeeLimitNotCovered(total, respondToTaskFeeLimit));
-
+    ) external payable returns (bytes32 taskId) {
         taskId = BatchTask.Task({
-            batchMerkleRoot: root,
+            batchMerkleRoot: batchMerkleRoot,
             senderAddress: address(this),
             taskCreatedBlock: uint32(block.number),
             batchDataPointerHash: keccak256(bytes(batchDataPointer)),
             respondToTaskFeeLimit: respondToTaskFeeLimit
         }).idOf();
-        // The service manager refuses a task that exists, so no payment is overwritten.
-        _payments[taskId] = keccak256(abi.encode(Payment(msg.sender, total, keccak256(abi.encode(charges)))));
-        emit TaskPaid(taskId, msg.sender, feePerProof, total, charges);
+        // Before anything is charged: whoever comes second with a task should lose little gas. A payment that was decided in its
+        // own block is gone from here, and its task still known to the service manager, which refuses it below.
+        require(_payments[taskId] == 0, TaskExists(taskId));
+        (uint256 total, Charge[] memory charges) = _chargeAll(batchMerkleRoot, feePerProof, authorizations);
+        require(total >= minCharged, ChargedTooLittle(total, minCharged));
+        uint256 added = total < respondToTaskFeeLimit ? respondToTaskFeeLimit - total : 0;
+        require(added <= msg.value, FeeLimitNotCovered(total, msg.value, respondToTaskFeeLimit));
+
+        _payments[taskId] = _hashOf(Payment(msg.sender, total, added, keccak256(abi.encode(charges))));
+        emit TaskPaid(taskId, msg.sender, feePerProof, total, added, charges);
         SERVICE_MANAGER.createNewTask{value: respondToTaskFeeLimit}(
-            root, batchDataPointer, respondToTaskFeeLimit
+            batchMerkleRoot, batchDataPointer, respondToTaskFeeLimit
         );
+        if (msg.value != added) _pay(msg.sender, msg.value - added);
     }
 
     /// @notice Gives the payment for a verified task to its batcher, less what the response cost. Anyone may call it.
     function settle(BatchTask.Task calldata task, Payment calldata payment) external {
         (bytes32 taskId, bool verified, uint256 spent) = _decide(task, payment);
         require(verified, TaskNotVerified(taskId));
-        uint256 amount = payment.total - spent;
+        uint256 amount = payment.total + payment.added - spent;
         earnings[payment.batcher] += amount;
         emit TaskSettled(taskId, payment.batcher, amount);
     }
 
-    /// @notice Gives the payment for an expired task back to its users' accounts. Anyone may call it.
+    /// @notice Gives the payment for an expired task back: to its users' accounts what they were charged, to the batcher's earnings
+    /// what it added. Anyone may call it.
     function refund(BatchTask.Task calldata task, Payment calldata payment, Charge[] calldata charges)
         external
     {
@@ -286,7 +302,8 @@ contract BatcherPaymentService is EIP712 {
             // A fee was taken from a balance of 128 bits.
             _accounts[payment.batcher][charges[i].user].balance += uint128(charges[i].fee);
         }
-        emit TaskRefunded(taskId, payment.batcher, payment.total);
+        if (payment.added != 0) earnings[payment.batcher] += payment.added;
+        emit TaskRefunded(taskId, payment.batcher, payment.total, payment.added);
     }
 
     /// @notice Pays the caller all that they earned as a batcher.
@@ -340,6 +357,23 @@ contract BatcherPaymentService is EIP712 {
 
     // --- within
 
+    /// @dev Charges every authorisation that holds. Reverts unless the batch's root is that over all the users' roots.
+    function _chargeAll(bytes32 batchMerkleRoot, uint128 feePerProof, Authorization[] calldata authorizations)
+        private
+        returns (uint256 total, Charge[] memory charges)
+    {
+        bytes32[] memory roots = new bytes32[](authorizations.length);
+        charges = new Charge[](authorizations.length);
+        for (uint256 i = 0; i < authorizations.length; ++i) {
+            roots[i] = authorizations[i].proofsRoot;
+            uint256 fee = _charge(authorizations[i], feePerProof);
+            charges[i] = Charge(authorizations[i].user, fee);
+            total += fee;
+        }
+        bytes32 root = BatchStatement.rootOver(roots);
+        require(root == batchMerkleRoot, WrongBatchRoot(root, batchMerkleRoot));
+    }
+
     /// @dev Takes the fee and the nonces, if the authorisation holds.
     function _charge(Authorization calldata authorization, uint128 feePerProof)
         private
@@ -366,6 +400,7 @@ contract BatcherPaymentService is EIP712 {
         Authorization calldata authorization
     ) private view returns (Refusal reason, uint256 fee) {
         fee = uint256(feePerProof) * authorization.proofCount;
+        if (authorization.proofCount == 0) return (Refusal.NoProofs, fee);
         if (_isUnlocked(account_)) return (Refusal.Unlocked, fee);
         if (authorization.firstNonce != account_.nonce) return (Refusal.WrongNonce, fee);
         if (block.timestamp > authorization.deadline) return (Refusal.DeadlinePassed, fee);
@@ -400,12 +435,16 @@ contract BatcherPaymentService is EIP712 {
         returns (bytes32 taskId, bool verified, uint256 spent)
     {
         taskId = task.idOf();
-        require(_payments[taskId] == keccak256(abi.encode(payment)), UnknownPayment(taskId));
+        require(_payments[taskId] == _hashOf(payment), UnknownPayment(taskId));
         delete _payments[taskId];
         // Reverts while the task is open. Nobody but this contract can reclaim it, so all that is unspent comes now.
         (AlignedLayerServiceManager.Status status, uint256 unspent) = SERVICE_MANAGER.reclaim(task);
         verified = status == AlignedLayerServiceManager.Status.Verified;
         spent = task.respondToTaskFeeLimit - unspent;
+    }
+
+    function _hashOf(Payment memory payment) private pure returns (bytes32) {
+        return keccak256(abi.encode(payment));
     }
 
     function _isUnlocked(Account memory account_) private view returns (bool) {

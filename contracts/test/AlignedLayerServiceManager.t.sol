@@ -284,6 +284,19 @@ contract AlignedLayerServiceManagerTest is FastMode {
         _expectStatus(task.idOf(), Manager.Status.Expired, LIMIT);
     }
 
+    /// A later task for a batch that is verified changes nothing about it; another sender's batch is another.
+    function test_respondToTaskV2_sameBatchAgain_keepsTheFirstBlock() public {
+        respond(createTask(ROOT, SENDER, LIMIT), 15);
+        uint256 first = block.number;
+        pass(3);
+        BatchTask.Task memory again = createTask(ROOT, SENDER, LIMIT);
+        respond(again, 15);
+        respond(createTask(ROOT, address(0xb0b), LIMIT), 15);
+        vm.assertEq(manager.verifiedIn(ROOT, SENDER), first);
+        vm.assertEq(manager.verifiedIn(ROOT, address(0xb0b)), block.number);
+        _expectStatus(again.idOf(), Manager.Status.Verified, LIMIT);
+    }
+
     // --- money
 
     /// Whoever responds is paid at most the limit, at no higher price than base fee and priority fee; the rest is the sender's.

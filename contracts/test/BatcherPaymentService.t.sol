@@ -5,36 +5,13 @@ import {AlignedLayerServiceManager as Manager} from "../src/AlignedLayerServiceM
 import {BatcherPaymentService as Payments} from "../src/BatcherPaymentService.sol";
 import {BatchStatement} from "../src/libraries/BatchStatement.sol";
 import {BatchTask} from "../src/libraries/BatchTask.sol";
-import {FastMode} from "./support/FastMode.sol";
+import {Batcher} from "./support/Batcher.sol";
 import {Reentrant} from "./support/Payers.sol";
 import {HostileWallet, Wallet} from "./support/Wallets.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 
-contract BatcherPaymentServiceTest is FastMode {
+contract BatcherPaymentServiceTest is Batcher {
     using BatchTask for BatchTask.Task;
-
-    address private constant BATCHER = address(0xba7c4e4);
-    uint64 private constant DELAY = 1 hours;
-    uint64 private constant START = 1_800_000_000;
-    uint128 private constant PRICE = 0.001 ether;
-    uint256 private constant LIMIT = 0.002 ether;
-    uint256 private constant ALICE_KEY = 0xa11ce;
-    uint256 private constant BOB_KEY = 0xb0b;
-
-    Payments private payments;
-    address private alice;
-    address private bob;
-
-    function setUp() public {
-        vm.warp(START);
-        deployFastMode();
-        payments = new Payments(manager, DELAY);
-        (alice, bob) = (vm.addr(ALICE_KEY), vm.addr(BOB_KEY));
-        payments.deposit{value: 1 ether}(BATCHER, alice);
-        payments.deposit{value: 1 ether}(BATCHER, bob);
-    }
-
-    receive() external payable {}
 
     // --- construction
 
@@ -78,14 +55,14 @@ contract BatcherPaymentServiceTest is FastMode {
     function test_withdraw_locked_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(Payments.StillLocked.selector, 0));
         vm.prank(alice);
-        payments.withdraw(BATCHER, 1);
+        payments.withdraw(BATCHER, alice, 1);
 
         vm.prank(alice);
         payments.unlock(BATCHER);
         vm.warp(START + DELAY - 1);
         vm.expectRevert(abi.encodeWithSelector(Payments.StillLocked.selector, START + DELAY));
         vm.prank(alice);
-        payments.withdraw(BATCHER, 1);
+        payments.withdraw(BATCHER, alice, 1);
     }
 
     function testFuzz_withdraw_unlocked_succeeds(uint128 amount, uint256 later) public {
@@ -96,10 +73,10 @@ contract BatcherPaymentServiceTest is FastMode {
         payments.unlock(BATCHER);
         vm.warp(bound(later, START + DELAY, START + 1e9));
         vm.expectEmit(address(payments));
-        emit Payments.Withdrawn(BATCHER, alice, amount);
+        emit Payments.Withdrawn(BATCHER, alice, RECEIVER, amount);
         vm.prank(alice);
-        payments.withdraw(BATCHER, amount);
-        vm.assertEq(alice.balance, amount);
+        payments.withdraw(BATCHER, RECEIVER, amount);
+        vm.assertEq(RECEIVER.balance, amount);
         _expectAccount(BATCHER, alice, 1 ether - amount, 0);
         _expectAccount(BATCHER, bob, 1 ether, 0);
     }
@@ -110,16 +87,34 @@ contract BatcherPaymentServiceTest is FastMode {
         vm.warp(START + DELAY);
         vm.prank(alice);
         vm.expectRevert(abi.encodeWithSelector(Payments.ExceedsBalance.selector, 1 ether + 1, 1 ether));
-        payments.withdraw(BATCHER, 1 ether + 1);
+        payments.withdraw(BATCHER, alice, 1 ether + 1);
         vm.prank(alice);
         vm.expectRevert(Payments.ZeroAmount.selector);
-        payments.withdraw(BATCHER, 0);
+        payments.withdraw(BATCHER, alice, 0);
         // What others have, or what one has with another batcher, is not one's own.
         vm.expectRevert(abi.encodeWithSelector(Payments.StillLocked.selector, 0));
-        payments.withdraw(BATCHER, 1);
+        payments.withdraw(BATCHER, alice, 1);
         vm.prank(alice);
         vm.expectRevert(abi.encodeWithSelector(Payments.StillLocked.selector, 0));
-        payments.withdraw(address(this), 1);
+        payments.withdraw(address(this), alice, 1);
+    }
+
+    /// The registry takes no plain transfers: a wallet like that is not locked in.
+    function test_withdraw_receiver_takesTheEther() public {
+        address wallet = address(registry);
+        payments.deposit{value: 1 ether}(BATCHER, wallet);
+        vm.prank(wallet);
+        payments.unlock(BATCHER);
+        vm.warp(START + DELAY);
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet));
+        vm.prank(wallet);
+        payments.withdraw(BATCHER, wallet, 1 ether);
+        vm.expectRevert(Payments.ZeroAddress.selector);
+        vm.prank(wallet);
+        payments.withdraw(BATCHER, address(0), 1 ether);
+        vm.prank(wallet);
+        payments.withdraw(BATCHER, RECEIVER, 1 ether);
+        vm.assertEq(RECEIVER.balance, 1 ether);
     }
 
     function test_withdraw_reentrant_paysOnce() public {
@@ -127,8 +122,8 @@ contract BatcherPaymentServiceTest is FastMode {
         payments.deposit{value: 1 ether}(BATCHER, address(user));
         user.act(abi.encodeCall(Payments.unlock, (BATCHER)));
         vm.warp(START + DELAY);
-        user.plan(abi.encodeCall(Payments.withdraw, (BATCHER, 1 ether)));
-        user.act(abi.encodeCall(Payments.withdraw, (BATCHER, 1 ether)));
+        user.plan(abi.encodeCall(Payments.withdraw, (BATCHER, address(user), 1 ether)));
+        user.act(abi.encodeCall(Payments.withdraw, (BATCHER, address(user), 1 ether)));
         vm.assertFalse(user.gotThrough());
         vm.assertEq(address(user).balance, 1 ether);
         vm.assertEq(address(payments).balance, 2 ether);
@@ -150,7 +145,7 @@ contract BatcherPaymentServiceTest is FastMode {
         vm.warp(START + 10 * DELAY);
         vm.prank(alice);
         vm.expectRevert(abi.encodeWithSelector(Payments.StillLocked.selector, 0));
-        payments.withdraw(BATCHER, 1);
+        payments.withdraw(BATCHER, alice, 1);
     }
 
     /// At each second an account can be charged or withdrawn from, never both, and never neither.
@@ -159,7 +154,7 @@ contract BatcherPaymentServiceTest is FastMode {
         payments.unlock(BATCHER);
         vm.warp(bound(time, START, START + 2 * DELAY));
         vm.prank(alice);
-        (bool withdrawn,) = address(payments).call(abi.encodeCall(Payments.withdraw, (BATCHER, 1)));
+        (bool withdrawn,) = address(payments).call(abi.encodeCall(Payments.withdraw, (BATCHER, alice, 1)));
         Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 1, 0, PRICE));
         bool charged = payments.refusal(BATCHER, PRICE, list[0]) == Payments.Refusal.None;
         vm.assertTrue(charged != withdrawn);
@@ -179,7 +174,7 @@ contract BatcherPaymentServiceTest is FastMode {
         Payments.Charge[] memory charges = _charges(list, PRICE);
         BatchTask.Task memory task = taskOf(_root(list), address(payments), LIMIT);
         vm.expectEmit(address(payments));
-        emit Payments.TaskPaid(task.idOf(), BATCHER, PRICE, 8 * PRICE, charges);
+        emit Payments.TaskPaid(task.idOf(), BATCHER, PRICE, 8 * PRICE, 0, charges);
         vm.expectEmit(address(manager));
         emit Manager.NewBatchV3(_root(list), address(payments), uint32(block.number), POINTER, LIMIT);
         _create(list, PRICE, LIMIT);
@@ -199,7 +194,7 @@ contract BatcherPaymentServiceTest is FastMode {
             )
         );
         vm.prank(BATCHER);
-        payments.createNewTask(keccak256("other proofs"), POINTER, LIMIT, PRICE, list);
+        payments.createNewTask(keccak256("other proofs"), POINTER, LIMIT, PRICE, 0, list);
         // Nor can it change what was signed.
         list[0].proofsRoot = keccak256("other proofs");
         _expectRefusal(list[0], BATCHER, PRICE, Payments.Refusal.InvalidSignature);
@@ -208,16 +203,17 @@ contract BatcherPaymentServiceTest is FastMode {
     function test_createNewTask_noUsers_reverts() public {
         vm.expectRevert(BatchStatement.EmptyTree.selector);
         vm.prank(BATCHER);
-        payments.createNewTask(0, POINTER, 0, PRICE, new Payments.Authorization[](0));
+        payments.createNewTask(0, POINTER, 0, PRICE, 0, new Payments.Authorization[](0));
     }
 
     function test_createNewTask_feeLimitNotCovered_reverts() public {
         Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 2, 0, 2 * PRICE));
         vm.expectRevert(
-            abi.encodeWithSelector(Payments.FeeLimitNotCovered.selector, 2 * PRICE, 2 * PRICE + 1)
+            abi.encodeWithSelector(Payments.FeeLimitNotCovered.selector, 2 * PRICE, 1 gwei, 3 * PRICE)
         );
+        vm.deal(BATCHER, 1 gwei);
         vm.prank(BATCHER);
-        payments.createNewTask(list[0].proofsRoot, POINTER, 2 * PRICE + 1, PRICE, list);
+        payments.createNewTask{value: 1 gwei}(list[0].proofsRoot, POINTER, 3 * PRICE, PRICE, 0, list);
     }
 
     function test_createNewTask_paused_reverts() public {
@@ -226,7 +222,7 @@ contract BatcherPaymentServiceTest is FastMode {
         Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 2, 0, 2 * PRICE));
         vm.expectRevert(Pausable.EnforcedPause.selector);
         vm.prank(BATCHER);
-        payments.createNewTask(list[0].proofsRoot, POINTER, LIMIT, PRICE, list);
+        payments.createNewTask(list[0].proofsRoot, POINTER, LIMIT, PRICE, 0, list);
         _expectAccount(BATCHER, alice, 1 ether, 0);
     }
 
@@ -237,7 +233,7 @@ contract BatcherPaymentServiceTest is FastMode {
         price = uint128(bound(price, 0, 1e19));
         maxFee = uint128(bound(maxFee, 0, 2 ether));
         uint256 fee = uint256(price) * proofCount;
-        bool holds = fee <= maxFee && fee <= 1 ether;
+        bool holds = proofCount != 0 && fee <= maxFee && fee <= 1 ether;
         Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, proofCount, 0, maxFee));
         _create(list, price, 0);
         _expectAccount(BATCHER, alice, 1 ether - (holds ? fee : 0), holds ? proofCount : 0);
@@ -245,7 +241,7 @@ contract BatcherPaymentServiceTest is FastMode {
 
     /// One thing wrong at a time: nothing is taken, and the others of the batch are not harmed.
     function test_createNewTask_authorizationDoesNotHold_isNotCharged() public {
-        for (uint256 fault = 1; fault < 15; ++fault) {
+        for (uint256 fault = 1; fault < 16; ++fault) {
             payments = new Payments(manager, DELAY);
             payments.deposit{value: 10 * PRICE}(BATCHER, alice);
             payments.deposit{value: 1 ether}(BATCHER, bob);
@@ -280,6 +276,9 @@ contract BatcherPaymentServiceTest is FastMode {
             if (fault == 14) {
                 a = signWith(new Payments(manager, DELAY), ALICE_KEY, BATCHER, a);
             }
+            if (fault == 15) {
+                (a, expected) = (_authorization(ALICE_KEY, 0, 0, maxFee), Payments.Refusal.NoProofs);
+            }
             Payments.Authorization[] memory list = new Payments.Authorization[](2);
             list[0] = a;
             list[1] = _authorization(BOB_KEY, 2, 0, 2 * PRICE);
@@ -295,7 +294,7 @@ contract BatcherPaymentServiceTest is FastMode {
     function test_createNewTask_replayed_isNotCharged() public {
         Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 2, 0, 10 * PRICE));
         payments.deposit{value: 1 ether}(address(this), alice);
-        payments.createNewTask(list[0].proofsRoot, POINTER, 0, PRICE, list);
+        payments.createNewTask(list[0].proofsRoot, POINTER, 0, PRICE, 0, list);
         _expectAccount(address(this), alice, 1 ether, 0);
         _create(list, PRICE, LIMIT);
         pass(1);
@@ -385,222 +384,5 @@ contract BatcherPaymentServiceTest is FastMode {
             _expectAccount(BATCHER, address(wallet), charged ? 1 ether - PRICE : 1 ether, charged ? 1 : 0);
             vm.assertEq(payments.account(BATCHER, bob).nonce, nonce + 2);
         }
-    }
-
-    // --- after the decision
-
-    function testFuzz_settle_verified_paysTheBatcherTheRest(uint256 gasPrice, uint256 limit) public {
-        Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 5, 0, 5 * PRICE));
-        limit = bound(limit, 0, 5 * PRICE);
-        BatchTask.Task memory task = _create(list, PRICE, limit);
-        vm.fee(0);
-        vm.txGasPrice(bound(gasPrice, 0, 100 gwei));
-        uint256 before = address(this).balance;
-        respond(task, 7);
-        uint256 spent = address(this).balance - before;
-
-        Payments.Payment memory payment = _payment(list, PRICE);
-        vm.expectEmit(address(payments));
-        emit Payments.TaskSettled(task.idOf(), BATCHER, 5 * PRICE - spent);
-        payments.settle(task, payment);
-        vm.assertEq(payments.earnings(BATCHER), 5 * PRICE - spent);
-        vm.assertEq(address(payments).balance, 2 ether - spent);
-        vm.assertEq(address(manager).balance, 0);
-
-        vm.expectRevert(abi.encodeWithSelector(Payments.UnknownPayment.selector, task.idOf()));
-        payments.settle(task, payment);
-        uint256 earned = payments.earnings(BATCHER);
-        vm.expectEmit(address(payments));
-        emit Payments.EarningsWithdrawn(BATCHER, address(0xcafe), earned);
-        vm.prank(BATCHER);
-        payments.withdrawEarnings(address(0xcafe));
-        vm.assertEq(address(0xcafe).balance, earned);
-        _expectAccount(BATCHER, alice, 1 ether - 5 * PRICE, 5);
-    }
-
-    function test_refund_expired_givesAllBack() public {
-        Payments.Authorization[] memory list = new Payments.Authorization[](3);
-        list[0] = _authorization(ALICE_KEY, 5, 0, 5 * PRICE);
-        list[1] = _authorization(BOB_KEY, 1, 0, 2 * PRICE);
-        list[2] = _authorization(ALICE_KEY, 2, 9, 2 * PRICE);
-        BatchTask.Task memory task = _create(list, PRICE, LIMIT);
-        Payments.Charge[] memory charges = _charges(list, PRICE);
-        // The third did not hold.
-        charges[2].fee = 0;
-        Payments.Payment memory payment = Payments.Payment(BATCHER, 6 * PRICE, keccak256(abi.encode(charges)));
-        pass(RESPONSE_BLOCKS + 1);
-
-        vm.expectEmit(address(payments));
-        emit Payments.TaskRefunded(task.idOf(), BATCHER, 6 * PRICE);
-        payments.refund(task, payment, charges);
-        _expectAccount(BATCHER, alice, 1 ether, 5);
-        _expectAccount(BATCHER, bob, 1 ether, 1);
-        vm.assertEq(payments.earnings(BATCHER), 0);
-        vm.assertEq(address(payments).balance, 2 ether);
-        vm.expectRevert(abi.encodeWithSelector(Payments.UnknownPayment.selector, task.idOf()));
-        payments.refund(task, payment, charges);
-    }
-
-    function test_settleAndRefund_wrongTime_revert() public {
-        Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 5, 0, 5 * PRICE));
-        Payments.Payment memory payment = _payment(list, PRICE);
-        Payments.Charge[] memory charges = _charges(list, PRICE);
-        BatchTask.Task memory task = _create(list, PRICE, LIMIT);
-        bytes memory stillOpen = abi.encodeWithSelector(Manager.TaskStillOpen.selector, task.idOf());
-        vm.expectRevert(stillOpen);
-        payments.settle(task, payment);
-        vm.expectRevert(stillOpen);
-        payments.refund(task, payment, charges);
-
-        pass(RESPONSE_BLOCKS + 1);
-        vm.expectRevert(abi.encodeWithSelector(Payments.TaskNotVerified.selector, task.idOf()));
-        payments.settle(task, payment);
-
-        list = _one(_authorization(ALICE_KEY, 5, 5, 5 * PRICE));
-        task = _create(list, PRICE, LIMIT);
-        respond(task, 15);
-        vm.expectRevert(abi.encodeWithSelector(Payments.TaskNotExpired.selector, task.idOf()));
-        payments.refund(task, payment, charges);
-    }
-
-    /// One field changed at a time: nobody decides over a payment but with all that it was.
-    function test_settleAndRefund_otherPayment_revert() public {
-        Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 5, 0, 5 * PRICE));
-        BatchTask.Task memory task = _create(list, PRICE, LIMIT);
-        pass(RESPONSE_BLOCKS + 1);
-        for (uint256 fault = 0; fault < 7; ++fault) {
-            Payments.Payment memory payment = _payment(list, PRICE);
-            Payments.Charge[] memory charges = _charges(list, PRICE);
-            BatchTask.Task memory other = task;
-            if (fault == 0) payment.batcher = address(this);
-            if (fault == 1) payment.total += 1;
-            if (fault == 2) payment.chargesHash = keccak256("");
-            if (fault == 3) charges[0].user = address(this);
-            if (fault == 4) charges[0].fee += 1;
-            if (fault == 5) charges = new Payments.Charge[](0);
-            if (fault == 6) other.taskCreatedBlock += 1;
-            vm.expectRevert();
-            payments.refund(other, payment, charges);
-            if (fault >= 3 && fault < 6) continue;
-            vm.expectRevert();
-            payments.settle(other, payment);
-            if (fault == 6) other.taskCreatedBlock -= 1;
-        }
-        payments.refund(task, _payment(list, PRICE), _charges(list, PRICE));
-    }
-
-    /// Only what was created through here: a direct sender's task has nothing to settle.
-    function test_settle_directTask_reverts() public {
-        BatchTask.Task memory task = createTask("root", address(this), LIMIT);
-        respond(task, 15);
-        Payments.Payment memory payment = Payments.Payment(address(this), LIMIT, keccak256(""));
-        vm.expectRevert(abi.encodeWithSelector(Payments.UnknownPayment.selector, task.idOf()));
-        payments.settle(task, payment);
-    }
-
-    /// Two batchers with the same batch in the same block: the second gets an error, and the first one's payment stays.
-    function test_createNewTask_sameTaskOfAnotherBatcher_reverts() public {
-        Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 2, 0, 2 * PRICE));
-        BatchTask.Task memory task = _create(list, PRICE, 0);
-        vm.expectRevert(abi.encodeWithSelector(Manager.TaskExists.selector, task.idOf()));
-        payments.createNewTask(list[0].proofsRoot, POINTER, 0, PRICE, list);
-        respond(task, 15);
-        payments.settle(task, _payment(list, PRICE));
-        vm.assertEq(payments.earnings(BATCHER), 2 * PRICE);
-    }
-
-    function test_withdrawEarnings_nothing_reverts() public {
-        vm.expectRevert(Payments.ZeroAmount.selector);
-        payments.withdrawEarnings(address(this));
-    }
-
-    function test_withdrawEarnings_receiverRefuses_reverts() public {
-        Payments.Authorization[] memory list = _one(_authorization(ALICE_KEY, 2, 0, 2 * PRICE));
-        BatchTask.Task memory task = _create(list, PRICE, LIMIT);
-        respond(task, 15);
-        payments.settle(task, _payment(list, PRICE));
-        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(registry)));
-        vm.prank(BATCHER);
-        payments.withdrawEarnings(address(registry));
-        vm.expectRevert(Payments.ZeroAddress.selector);
-        vm.prank(BATCHER);
-        payments.withdrawEarnings(address(0));
-    }
-
-    /// An authorisation of proofs named after the user, signed for `BATCHER`.
-    function _authorization(uint256 key, uint32 proofCount, uint64 nonce, uint128 maxFee)
-        private
-        view
-        returns (Payments.Authorization memory)
-    {
-        address user = vm.addr(key);
-        bytes32 root = keccak256(abi.encode(user, nonce));
-        return signWith(payments, key, BATCHER, unsigned(user, root, proofCount, nonce, maxFee));
-    }
-
-    function _one(Payments.Authorization memory authorization)
-        private
-        pure
-        returns (Payments.Authorization[] memory list)
-    {
-        list = new Payments.Authorization[](1);
-        list[0] = authorization;
-    }
-
-    function _create(Payments.Authorization[] memory list, uint128 price, uint256 limit)
-        private
-        returns (BatchTask.Task memory task)
-    {
-        task = taskOf(_root(list), address(payments), limit);
-        vm.prank(BATCHER);
-        bytes32 taskId = payments.createNewTask(task.batchMerkleRoot, POINTER, limit, price, list);
-        vm.assertEq(taskId, task.idOf());
-    }
-
-    function _root(Payments.Authorization[] memory list) private pure returns (bytes32) {
-        bytes32[] memory roots = new bytes32[](list.length);
-        for (uint256 i = 0; i < list.length; ++i) {
-            roots[i] = list[i].proofsRoot;
-        }
-        return BatchStatement.rootOver(roots);
-    }
-
-    /// What is charged if all authorisations hold.
-    function _charges(Payments.Authorization[] memory list, uint128 price)
-        private
-        pure
-        returns (Payments.Charge[] memory charges)
-    {
-        charges = new Payments.Charge[](list.length);
-        for (uint256 i = 0; i < list.length; ++i) {
-            charges[i] = Payments.Charge(list[i].user, uint256(price) * list[i].proofCount);
-        }
-    }
-
-    function _payment(Payments.Authorization[] memory list, uint128 price)
-        private
-        pure
-        returns (Payments.Payment memory payment)
-    {
-        Payments.Charge[] memory charges = _charges(list, price);
-        payment = Payments.Payment(BATCHER, 0, keccak256(abi.encode(charges)));
-        for (uint256 i = 0; i < charges.length; ++i) {
-            payment.total += charges[i].fee;
-        }
-    }
-
-    function _expectRefusal(
-        Payments.Authorization memory a,
-        address batcher,
-        uint128 price,
-        Payments.Refusal expected
-    ) private view {
-        vm.assertEq(uint256(payments.refusal(batcher, price, a)), uint256(expected), "refusal");
-    }
-
-    function _expectAccount(address batcher, address user, uint256 balance, uint256 nonce) private view {
-        Payments.Account memory account = payments.account(batcher, user);
-        vm.assertEq(account.balance, balance, "balance");
-        vm.assertEq(account.nonce, nonce, "nonce");
     }
 }

@@ -17,8 +17,9 @@ contract FastModeGasTest is FastMode, Metered {
     uint256 private constant FIRST_KEY = 1000;
 
     Payments private payments;
-    /// A task to be answered; two that users paid for, one of which is answered; one of a registry of 16 operators.
+    /// Two tasks to be answered; two that users paid for, one of which is answered; one of a registry of 16 operators.
     BatchTask.Task private open;
+    BatchTask.Task private second;
     BatchTask.Task private paid;
     BatchTask.Task private answered;
     BatchTask.Task private openOf16;
@@ -49,6 +50,7 @@ contract FastModeGasTest is FastMode, Metered {
             if (i == 0) payments.settle(answered, _payment(1, 1024));
         }
         open = createTask("open", address(this), FEE_LIMIT);
+        second = createTask("second", address(this), FEE_LIMIT);
         (manager, managerOf16) = (managerOf16, manager);
         openOf16 = createTask("of 16", address(this), FEE_LIMIT);
         (manager, managerOf16) = (managerOf16, manager);
@@ -151,10 +153,27 @@ contract FastModeGasTest is FastMode, Metered {
         _expectRefund(openOf16, 2047, 16);
     }
 
+    /// Two responses share the price of their transaction.
+    function test_respondToTaskV2_twoInOneTransaction_refundsItsGas() public {
+        bytes memory call = _response(second, 7, 4);
+        uint256 before = address(this).balance;
+        uint256 used = _respond(open, 7, 4);
+        uint256 refundedFirst = address(this).balance - before;
+        // What the first one touched is warm.
+        (uint256 usedBySecond,) = gasOf(address(manager), call, 0);
+        usedBySecond += intrinsicGas(call) - 21_000;
+        uint256 refundedSecond = address(this).balance - before - refundedFirst;
+        _expectClose(refundedSecond, usedBySecond);
+        _expectClose(refundedFirst + refundedSecond, used + usedBySecond);
+    }
+
     function _expectRefund(BatchTask.Task memory task, uint256 signers, uint256 operators) private {
         uint256 before = address(this).balance;
         uint256 used = _respond(task, signers, operators);
-        uint256 refunded = address(this).balance - before;
+        _expectClose(address(this).balance - before, used);
+    }
+
+    function _expectClose(uint256 refunded, uint256 used) private pure {
         vm.assertLe(refunded, used * 103 / 100, "not much more than it costs");
         vm.assertLe(used, refunded * 103 / 100, "not much less than it costs");
     }
@@ -163,11 +182,18 @@ contract FastModeGasTest is FastMode, Metered {
         private
         returns (uint256)
     {
-        bytes memory call = abi.encodeCall(
+        return _used(address(manager), _response(task, signers, operators), 0);
+    }
+
+    function _response(BatchTask.Task memory task, uint256 signers, uint256 operators)
+        private
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(
             Manager.respondToTaskV2,
             (task, SYSTEMS, signTask(task, SYSTEMS, signers), absentOf(signers, operators))
         );
-        return _used(address(manager), call, 0);
     }
 
     function _create(uint256 users, uint32 proofs) private returns (uint256) {
@@ -190,7 +216,11 @@ contract FastModeGasTest is FastMode, Metered {
                 unsigned(user, keccak256(abi.encode(users, i)), proofs, nonce, maxFee)
             );
         }
-        return abi.encodeCall(Payments.createNewTask, (_root(users), POINTER, FEE_LIMIT, PRICE, list));
+        uint256 minCharged = uint256(PRICE) * proofs * users;
+        return
+            abi.encodeCall(
+                Payments.createNewTask, (_root(users), POINTER, FEE_LIMIT, PRICE, minCharged, list)
+            );
     }
 
     function _root(uint256 users) private pure returns (bytes32) {
@@ -210,7 +240,7 @@ contract FastModeGasTest is FastMode, Metered {
 
     function _payment(uint256 users, uint32 proofs) private view returns (Payments.Payment memory) {
         return Payments.Payment(
-            address(this), uint256(PRICE) * proofs * users, keccak256(abi.encode(_charges(users, proofs)))
+            address(this), uint256(PRICE) * proofs * users, 0, keccak256(abi.encode(_charges(users, proofs)))
         );
     }
 

@@ -37,7 +37,8 @@ contract FastModeInclusionTest is FastMode {
             GENERATOR,
             root,
             path,
-            index,
+            // Says nothing: see the function.
+            other,
             SENDER
         );
         vm.assertTrue(included);

@@ -21,6 +21,7 @@ contract FastModeActors is FastMode {
         /// Of the payment service's tasks alone.
         address batcher;
         uint256 total;
+        uint256 added;
         Payments.Charge[] charges;
     }
 
@@ -37,7 +38,8 @@ contract FastModeActors is FastMode {
     mapping(address => mapping(address => uint256)) public unlockedFrom;
     mapping(address => uint256) public earned;
     /// By root and sender.
-    mapping(bytes32 => bool) public everVerified;
+    mapping(bytes32 => uint256) public firstVerifiedIn;
+    bytes32 private directRoot;
     uint256 public forced;
     uint256 private salt;
 
@@ -78,7 +80,9 @@ contract FastModeActors is FastMode {
         (address batcher, address user) = (batcherOf(who), userOf(who));
         amount = bound(amount, 1, 2 * balanceOf[batcher][user] + 1);
         bool due = isUnlocked(batcher, user) && amount <= balanceOf[batcher][user];
-        bool ok = _try(user, address(payments), abi.encodeCall(Payments.withdraw, (batcher, uint128(amount))));
+        bool ok = _try(
+            user, address(payments), abi.encodeCall(Payments.withdraw, (batcher, address(1), uint128(amount)))
+        );
         vm.assertTrue(ok == due, "withdrawn exactly if unlocked and covered");
         if (ok) balanceOf[batcher][user] -= amount;
     }
@@ -100,18 +104,24 @@ contract FastModeActors is FastMode {
         for (uint256 i = 0; i < count; ++i) {
             roots[i] = list[i].proofsRoot;
         }
-        uint256 limit = seed % (created.total + 1);
+        // More than the users pay, at times: the rest is the batcher's to add.
+        uint256 limit = seed % (created.total + 0.01 ether);
         created.batcher = batcher;
         created.epoch = registry.currentEpoch();
         created.task = taskOf(BatchStatement.rootOver(roots), address(payments), limit);
-        vm.prank(batcher);
-        payments.createNewTask(created.task.batchMerkleRoot, POINTER, limit, price, list);
+        if (limit > created.total) created.added = limit - created.total;
+        _submit(created, list, price, seed % 1 gwei);
     }
 
+    /// The first user has a batch verified again and again.
     function createDirect(uint256 who, uint256 limit) external {
+        limit = bound(limit, 0, 0.1 ether);
+        if (who % USERS != 0) directRoot = keccak256(abi.encode(++salt));
+        (Manager.Status status,) = manager.taskStatus(BatchTask.idOf(taskOf(directRoot, userOf(who), limit)));
+        if (status != Manager.Status.Unknown) return;
         Record storage created = records.push();
         created.epoch = registry.currentEpoch();
-        created.task = createTask(keccak256(abi.encode(++salt)), userOf(who), bound(limit, 0, 0.1 ether));
+        created.task = createTask(directRoot, userOf(who), limit);
     }
 
     // --- operators
@@ -150,7 +160,8 @@ contract FastModeActors is FastMode {
         answered.verified = true;
         answered.fee = address(this).balance - before;
         vm.assertLe(answered.fee, answered.task.respondToTaskFeeLimit, "fee limit");
-        everVerified[keccak256(abi.encode(answered.task.batchMerkleRoot, answered.task.senderAddress))] = true;
+        bytes32 batch = keccak256(abi.encode(answered.task.batchMerkleRoot, answered.task.senderAddress));
+        if (firstVerifiedIn[batch] == 0) firstVerifiedIn[batch] = block.number;
     }
 
     function moveStake(uint256 which, uint256 amount) external {
@@ -187,8 +198,9 @@ contract FastModeActors is FastMode {
             record.closed = true;
             return;
         }
-        Payments.Payment memory payment =
-            Payments.Payment(record.batcher, record.total, keccak256(abi.encode(record.charges)));
+        Payments.Payment memory payment = Payments.Payment(
+            record.batcher, record.total, record.added, keccak256(abi.encode(record.charges))
+        );
         bool due = !record.closed && (asVerified ? record.verified : expired);
         bool ok = _try(
             address(this),
@@ -200,7 +212,8 @@ contract FastModeActors is FastMode {
         vm.assertTrue(ok == due, "settled exactly if verified, refunded exactly if expired, once");
         if (!ok) return;
         record.closed = true;
-        if (asVerified) earned[record.batcher] += record.total - record.fee;
+        earned[record.batcher] += record.added;
+        if (asVerified) earned[record.batcher] = earned[record.batcher] + record.total - record.fee;
         for (uint256 i = 0; !asVerified && i < record.charges.length; ++i) {
             balanceOf[record.batcher][record.charges[i].user] += record.charges[i].fee;
         }
@@ -235,7 +248,8 @@ contract FastModeActors is FastMode {
             Record storage record = records[i];
             if (record.closed) continue;
             byManager += record.task.respondToTaskFeeLimit - record.fee;
-            if (record.batcher != address(0)) byPayments += record.total - record.task.respondToTaskFeeLimit;
+            if (record.batcher == address(0)) continue;
+            byPayments += record.total + record.added - record.task.respondToTaskFeeLimit;
         }
         for (uint256 i = 0; i < 2 * USERS; ++i) {
             byPayments += balanceOf[batcherOf(i)][userOf(i)];
@@ -286,16 +300,53 @@ contract FastModeActors is FastMode {
         if (kind == 0) authorization.firstNonce += 1;
         if (kind == 1) authorization.maxFee -= 1;
         if (kind == 2) authorization.deadline = uint64(block.timestamp) - 1;
+        if (kind == 6) authorization.proofCount = 0;
         address signedFor = kind == 3 ? address(0xbad) : batcher;
         authorization = signWith(payments, _keyOf(kind == 4 ? word + 1 : word), signedFor, authorization);
         if (kind == 5) authorization.maxFee += 1;
 
-        bool holds = kind > 5 && !isUnlocked(batcher, user) && balanceOf[batcher][user] >= fee;
+        bool holds = kind > 6 && !isUnlocked(batcher, user) && balanceOf[batcher][user] >= fee;
         if (holds) {
             balanceOf[batcher][user] -= fee;
             nonceOf[batcher][user] += proofCount;
         }
         created.charges.push(Payments.Charge(user, holds ? fee : 0));
+    }
+
+    /// Too little first, which changes nothing; then enough and some more, which comes back.
+    function _submit(
+        Record storage created,
+        Payments.Authorization[] memory list,
+        uint128 price,
+        uint256 more
+    ) private {
+        (address batcher, uint256 added, uint256 total) = (created.batcher, created.added, created.total);
+        vm.deal(batcher, 1 ether);
+        if (added != 0) {
+            bool unpaid = _tryCreate(batcher, added - 1, created.task, price, 0, list);
+            vm.assertFalse(unpaid, "a response that nobody pays for");
+        }
+        bool ok = _tryCreate(batcher, added + more, created.task, price, total + 1, list);
+        vm.assertFalse(ok, "less than the batcher wants");
+        ok = _tryCreate(batcher, added + more, created.task, price, total, list);
+        vm.assertTrue(ok, "created");
+        vm.assertEq(batcher.balance, 1 ether - added, "the batcher adds what lacks");
+    }
+
+    function _tryCreate(
+        address batcher,
+        uint256 sent,
+        BatchTask.Task memory task,
+        uint128 price,
+        uint256 minCharged,
+        Payments.Authorization[] memory list
+    ) private returns (bool ok) {
+        bytes memory call = abi.encodeCall(
+            Payments.createNewTask,
+            (task.batchMerkleRoot, POINTER, task.respondToTaskFeeLimit, price, minCharged, list)
+        );
+        vm.prank(batcher);
+        (ok,) = address(payments).call{value: sent}(call);
     }
 
     function _try(address caller, address target, bytes memory call) private returns (bool ok) {
@@ -309,6 +360,7 @@ contract FastModeActors is FastMode {
 /// | a task is verified exactly by a quorum of its own epoch, signed for it alone, once, in time | FastModeActors.respond, _statusesAreTrue |
 /// | a response costs its own task's ether, within the limit | FastModeActors.respond, _etherIsAccounted |
 /// | a user is charged exactly what they signed, at most, and only while locked | FastModeActors.createBatch, _accountsAreTrue |
+/// | a batcher adds exactly what the charges lack of the fee limit, and nothing if they are less than it wants | FastModeActors._submit |
 /// | batchers are paid exactly for verified tasks, users refunded exactly for expired ones, once | FastModeActors.close |
 /// | each wei is owed to somebody, or was forced in | _etherIsAccounted |
 /// | everybody gets what they are owed, always | afterInvariant |
@@ -351,7 +403,7 @@ contract FastModeInvariants is FastMode {
             uint256 balance = actors.balanceOf(batcher, user);
             if (balance == 0) continue;
             vm.prank(user);
-            payments.withdraw(batcher, uint128(balance));
+            payments.withdraw(batcher, user, uint128(balance));
         }
         actors.withdrawEarnings(0);
         actors.withdrawEarnings(1);
@@ -393,8 +445,8 @@ contract FastModeInvariants is FastMode {
                 "status"
             );
             bytes32 batch = keccak256(abi.encode(task.batchMerkleRoot, task.senderAddress));
-            bool answer = manager.verifiedIn(task.batchMerkleRoot, task.senderAddress) != 0;
-            vm.assertTrue(answer == actors.everVerified(batch), "verified only by a quorum");
+            uint256 verifiedIn = manager.verifiedIn(task.batchMerkleRoot, task.senderAddress);
+            vm.assertEq(verifiedIn, actors.firstVerifiedIn(batch), "verified by its first quorum");
         }
     }
 }

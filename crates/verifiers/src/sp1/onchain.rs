@@ -32,7 +32,7 @@ impl ProofSystem for Sp1Groth16 {
     }
 
     fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
-        verify(submission, &GROTH16_VK_BYTES, |proof, inputs| {
+        verify(submission, &GROTH16_VK_BYTES, &[], |proof, inputs| {
             Groth16Verifier::verify_gnark_proof(proof, inputs, &GROTH16_VK_BYTES)
                 .map_err(|error| error.to_string())
         })
@@ -53,12 +53,22 @@ impl ProofSystem for Sp1Plonk {
     }
 
     fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
-        verify(submission, &PLONK_VK_BYTES, |proof, inputs| {
+        verify(submission, &PLONK_VK_BYTES, &PLONK_SCALARS, |proof, inputs| {
             PlonkVerifier::verify_gnark_proof(proof, inputs, &PLONK_VK_BYTES)
                 .map_err(|error| error.to_string())
         })
     }
 }
+
+/// Which words of a Plonk proof are scalars: what the wires and the permutation are at ζ, the permutation's product at ωζ,
+/// the commitment's selector at ζ. The others are coordinates.
+const PLONK_SCALARS: [usize; 7] = [12, 13, 14, 15, 16, 19, 24];
+
+/// Order of BN254's scalars, big-endian.
+const SCALAR_ORDER: [u8; 32] = [
+    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d,
+    0x28, 0x33, 0xe8, 0x48, 0x79, 0xb9, 0x70, 0x91, 0x43, 0xe1, 0xf5, 0x93, 0xf0, 0x00, 0x00, 0x01,
+];
 
 /// The bytes of an on-chain proof: the first four of the circuit key's SHA-256, three words, then gnark's proof.
 struct OnchainProof<'a> {
@@ -102,6 +112,7 @@ impl<'a> OnchainProof<'a> {
 fn verify(
     submission: &Submission,
     circuit_key: &[u8],
+    scalars: &[usize],
     circuit: impl Fn(&[u8], &[[u8; 32]]) -> Result<(), String>,
 ) -> Result<VerifiedProof, VerifyError> {
     let words = KeyWords::from_key(&submission.key)?;
@@ -119,6 +130,7 @@ fn verify(
     if proof.exit_code != [0; 32] {
         return Err(VerifyError::ProgramFailed { exit_code: format!("{:02x?}", proof.exit_code) });
     }
+    check_reduced(&proof, scalars)?;
     let inputs_with = |hash: fn(&[u8]) -> [u8; 32]| {
         let digest = hash_public_inputs_with_fn(public_values, hash);
         [program_id.0, digest, proof.exit_code, proof.vk_root, proof.nonce]
@@ -153,6 +165,18 @@ fn check_version(proof: &OnchainProof<'_>, circuit_key: &[u8]) -> Result<(), Ver
             found: "with other recursion keys".to_owned(),
             expected: CIRCUIT_VERSION,
         });
+    }
+    Ok(())
+}
+
+/// SP1's verifier reduces scalars, which contracts refuse to: each proof would have others that hold here alone. It refuses
+/// coordinates itself.
+fn check_reduced(proof: &OnchainProof<'_>, scalars: &[usize]) -> Result<(), VerifyError> {
+    let mut words = proof.circuit_proof.chunks_exact(32).enumerate();
+    let unreduced = proof.nonce >= SCALAR_ORDER
+        || words.any(|(at, word)| scalars.contains(&at) && word >= SCALAR_ORDER.as_slice());
+    if unreduced {
+        return Err(VerifyError::Malformed { reason: "a number is not reduced".to_owned() });
     }
     Ok(())
 }

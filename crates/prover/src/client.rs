@@ -34,7 +34,7 @@ impl ProverSettings {
 pub enum ProverClientError {
     /// The process was away for longer than the client waits.
     #[error(
-        "[PRC-001] the prover at {url} does not answer since {seconds} s ({cause}): start collimate-prover, or check its log"
+        "[PRC-001] the prover at {url} takes no job since {seconds} s ({cause}): start collimate-prover, or check its log"
     )]
     Unreachable {
         /// Where it was looked for.
@@ -167,6 +167,9 @@ impl ProverClient {
                     return Err(ProverClientError::Refused { id, reason });
                 }
                 Err(error) => {
+                    if away_since.is_none() {
+                        tracing::warn!(%error, job = %id, "the prover does not answer");
+                    }
                     let since = *away_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > self.settings.patience {
                         return Err(ProverClientError::Unreachable {
@@ -175,7 +178,6 @@ impl ProverClient {
                             cause: error.to_string(),
                         });
                     }
-                    tracing::debug!(%error, "prover away");
                     submitted = false;
                     on_status(&away(id, since.elapsed(), &error));
                 }
@@ -190,21 +192,21 @@ impl ProverClient {
         self.http.get(url).timeout(TIMEOUT).send().await?.error_for_status()?.json().await
     }
 
-    async fn submit(&self, id: JobId, job: &Job) -> Result<Answer, reqwest::Error> {
+    async fn submit(&self, id: JobId, job: &Job) -> Result<Answer, Away> {
         let url = format!("{}/v1/jobs/{id}", self.settings.url);
         Answer::from(self.http.put(url).timeout(TIMEOUT).json(job).send().await?).await
     }
 
-    async fn status(&self, id: JobId) -> Result<Answer, reqwest::Error> {
+    async fn status(&self, id: JobId) -> Result<Answer, Away> {
         let url = format!("{}/v1/jobs/{id}", self.settings.url);
         Answer::from(self.http.get(url).timeout(TIMEOUT).send().await?).await
     }
 }
 
-/// What is said of a job while its prover does not answer.
-fn away(id: JobId, since: Duration, error: &reqwest::Error) -> JobStatus {
+/// What is said of a job while its prover does not take it.
+fn away(id: JobId, since: Duration, error: &Away) -> JobStatus {
     let seconds = since.as_secs();
-    let reason = format!("the prover does not answer since {seconds} s ({error})");
+    let reason = format!("the prover does not answer to the job since {seconds} s ({error})");
     JobStatus { id, state: JobState::Queued, attempts: 0, reason: Some(reason), progress: None }
 }
 
@@ -224,6 +226,20 @@ pub async fn finished_output(objects: &Objects, id: JobId) -> Result<Option<Key>
 /// Jobs are small (proofs travel through the object store), so an answer takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Why there is no answer to a job, for the time being.
+#[derive(Debug, thiserror::Error)]
+enum Away {
+    /// Nobody answers, or not in our language.
+    #[error(transparent)]
+    Silent(#[from] reqwest::Error),
+    /// It says what keeps it from taking jobs, and its code.
+    #[error("{status}: {words}")]
+    Unwell { status: StatusCode, words: String },
+}
+
+/// The most of a refusal that is passed on.
+const MAX_WORDS: usize = 500;
+
 enum Answer {
     Status(JobStatus),
     Unknown,
@@ -231,10 +247,14 @@ enum Answer {
 }
 
 impl Answer {
-    async fn from(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+    async fn from(response: reqwest::Response) -> Result<Self, Away> {
         match response.status() {
             StatusCode::NOT_FOUND => Ok(Self::Unknown),
             status if status.is_client_error() => Ok(Self::Refused(response.text().await?)),
+            status if status.is_server_error() => {
+                let words = response.text().await?.trim().chars().take(MAX_WORDS).collect();
+                Err(Away::Unwell { status, words })
+            }
             _ => Ok(Self::Status(response.error_for_status()?.json().await?)),
         }
     }

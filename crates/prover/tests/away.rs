@@ -131,6 +131,23 @@ async fn failure_and_refusal_come_with_their_reasons() {
 }
 
 #[tokio::test]
+async fn a_prover_that_takes_no_jobs_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = Objects::folder(folder.path()).unwrap();
+    let full = || {
+        let words = "[PRV-041] too many jobs: clear the --state folder";
+        (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+    };
+    let (address, _server) = fake(anywhere(), full, full).await;
+    let mut said = vec![];
+    let hear = |status: &JobStatus| said.extend(status.reason.clone());
+    let error = client(address, POLL * 3, &objects).prove(&job(), hear).await.unwrap_err();
+    assert_eq!(error.code(), "PRC-001");
+    assert!(error.to_string().contains("PRV-041"), "{error}");
+    assert!(said[0].contains("503") && said[0].contains("clear the --state folder"), "{said:?}");
+}
+
+#[tokio::test]
 async fn done_without_an_output_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let objects = Objects::folder(folder.path()).unwrap();

@@ -1,13 +1,5 @@
-//! The poller on a real node and a real PostgreSQL: several deposits in one transaction, reorganisations, kills, and an empty
-//! database, each compared with what the chain itself says.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed step is a failed test"
-)]
+//! A node with the payment service, and databases for pollers.
+#![allow(dead_code, reason = "tests and benchmarks each use their part")]
 
 use std::{collections::BTreeMap, num::NonZeroU64, path::Path, time::Duration};
 
@@ -27,30 +19,30 @@ use collimate_contracts::{
     AggregationModePaymentService::{self as Service, CreditsPurchased},
     PaymentsConfig, Terms, deploy_payments,
 };
-use collimate_payments::{PaymentsError, Poller, PollerConfig, decode};
+use collimate_payments::{Poller, PollerConfig, decode};
 use collimate_store::{EmbeddedPostgres, PaymentContract, PaymentStatus, Store};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-const PRICE: u128 = 1_000;
-const CONFIRMATIONS: u64 = 4;
-const ALICE: Address = address!("0x00000000000000000000000000000000000a11ce");
-const BOB: Address = address!("0x0000000000000000000000000000000000000b0b");
+pub(crate) const PRICE: u128 = 1_000;
+pub(crate) const CONFIRMATIONS: u64 = 4;
+pub(crate) const ALICE: Address = address!("0x00000000000000000000000000000000000a11ce");
+pub(crate) const BOB: Address = address!("0x0000000000000000000000000000000000000b0b");
 
-struct World {
+pub(crate) struct World {
     _anvil: Anvil,
-    node: DynProvider,
-    wallet: DynProvider,
-    service: Address,
-    start_block: u64,
-    postgres: EmbeddedPostgres,
+    pub(crate) node: DynProvider,
+    pub(crate) wallet: DynProvider,
+    pub(crate) service: Address,
+    pub(crate) start_block: u64,
+    pub(crate) postgres: EmbeddedPostgres,
     databases: u32,
     _folder: tempfile::TempDir,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let anvil = Anvil::start(AnvilOptions::default()).await.unwrap();
         let node = connect(&anvil.url(), Timeouts::default()).unwrap();
         let signer = development_signer(0).unwrap();
@@ -82,18 +74,18 @@ impl World {
         }
     }
 
-    async fn empty_store(&mut self) -> Store {
+    pub(crate) async fn empty_store(&mut self) -> Store {
         self.databases += 1;
         let url = self.postgres.create_database(&format!("test_{}", self.databases)).await.unwrap();
         Store::connect(&url).await.unwrap()
     }
 
-    fn contract(&self) -> PaymentContract {
+    pub(crate) fn contract(&self) -> PaymentContract {
         PaymentContract { chain_id: DEVELOPMENT_CHAIN_ID, address: self.service.into_array() }
     }
 
     /// Few blocks a request and a shallow safe depth, so that all ways of reading are taken.
-    async fn poller(&self, store: &Store) -> Poller {
+    pub(crate) async fn poller(&self, store: &Store) -> Poller {
         let config = PollerConfig {
             contract: self.service,
             start_block: self.start_block,
@@ -104,7 +96,7 @@ impl World {
         Poller::new(self.node.clone(), store.clone(), config).await.unwrap()
     }
 
-    async fn follow(
+    pub(crate) async fn follow(
         &self,
         store: &Store,
     ) -> (Poller, CancellationToken, tokio::task::JoinHandle<()>) {
@@ -114,7 +106,7 @@ impl World {
         (poller, stop, tokio::spawn(async move { running.run(token).await.unwrap() }))
     }
 
-    async fn deposit(&self, account: Address, credits: u128) {
+    pub(crate) async fn deposit(&self, account: Address, credits: u128) {
         let service = Service::new(self.service, &self.wallet);
         let call = service.deposit(account, U256::ONE).value(U256::from(credits * PRICE));
         let call = call.nonce(self.nonce().await);
@@ -122,7 +114,7 @@ impl World {
     }
 
     /// One transaction that deposits for each of these: the code of a contract whose creation makes the calls.
-    async fn deposit_together(&self, deposits: &[(Address, u8)]) {
+    pub(crate) async fn deposit_together(&self, deposits: &[(Address, u8)]) {
         let total: u128 = deposits.iter().map(|(_, credits)| u128::from(*credits) * PRICE).sum();
         let request = TransactionRequest::default()
             .with_deploy_code(batch(self.service, deposits))
@@ -135,25 +127,25 @@ impl World {
     }
 
     /// The node's own count: a cached one would be wrong after a reorganisation that drops transactions.
-    async fn nonce(&self) -> u64 {
+    pub(crate) async fn nonce(&self) -> u64 {
         let account = development_signer(0).unwrap().address();
         self.node.get_transaction_count(account).await.unwrap()
     }
 
-    async fn mine(&self, blocks: u64) {
+    pub(crate) async fn mine(&self, blocks: u64) {
         self.rpc("anvil_mine", json!([format!("{blocks:#x}")])).await;
     }
 
-    async fn reorg(&self, depth: u64) {
+    pub(crate) async fn reorg(&self, depth: u64) {
         self.rpc("anvil_reorg", json!([depth, []])).await;
     }
 
-    async fn rpc(&self, method: &'static str, params: serde_json::Value) {
+    pub(crate) async fn rpc(&self, method: &'static str, params: serde_json::Value) {
         let _: serde_json::Value = self.node.client().request(method, params).await.unwrap();
     }
 
     /// What the chain says: (transaction, log) with account, credits and whether it is confirmed.
-    async fn on_chain(&self) -> BTreeMap<([u8; 32], u64), (Address, u64, bool)> {
+    pub(crate) async fn on_chain(&self) -> BTreeMap<([u8; 32], u64), (Address, u64, bool)> {
         let head = self.node.get_block_number().await.unwrap();
         let filter = Filter::new()
             .address(self.service)
@@ -170,7 +162,10 @@ impl World {
             .collect()
     }
 
-    async fn stored(&self, store: &Store) -> BTreeMap<([u8; 32], u64), (Address, u64, bool)> {
+    pub(crate) async fn stored(
+        &self,
+        store: &Store,
+    ) -> BTreeMap<([u8; 32], u64), (Address, u64, bool)> {
         let mut stored = BTreeMap::new();
         for account in [ALICE, BOB] {
             let payments = store.payments_of(&self.contract(), &account.into_array(), 10_000).await;
@@ -185,13 +180,13 @@ impl World {
         stored
     }
 
-    async fn credits(&self, store: &Store, account: Address) -> (u64, u64) {
+    pub(crate) async fn credits(&self, store: &Store, account: Address) -> (u64, u64) {
         let has = store.account(&self.contract(), &account.into_array()).await.unwrap();
         (has.credits, has.unconfirmed)
     }
 
     /// Waits until the poller has the newest block, and compares.
-    async fn agrees(&self, poller: &Poller, store: &Store) {
+    pub(crate) async fn agrees(&self, poller: &Poller, store: &Store) {
         let head = self.node.get_header_by_number(alloy::eips::BlockNumberOrTag::Latest);
         let head: B256 = head.await.unwrap().unwrap().hash;
         until("the poller catches up", || async {
@@ -207,7 +202,7 @@ impl World {
 }
 
 /// Creation code that calls `deposit` once for each, and leaves a contract without code.
-fn batch(service: Address, deposits: &[(Address, u8)]) -> Bytes {
+pub(crate) fn batch(service: Address, deposits: &[(Address, u8)]) -> Bytes {
     const STEP: usize = 7 + 48;
     let data_at = deposits.len() * STEP + 1;
     let (mut code, mut data) = (vec![], vec![]);
@@ -231,7 +226,10 @@ fn batch(service: Address, deposits: &[(Address, u8)]) -> Bytes {
     code.into()
 }
 
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl Fn() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    condition: impl Fn() -> F,
+) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(value) = condition().await {
@@ -240,130 +238,4 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl Fn(
         assert!(Instant::now() < deadline, "in vain: {what}");
         sleep(Duration::from_millis(20)).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn several_deposits_in_one_transaction_count_each() {
-    let mut world = World::start().await;
-    let store = world.empty_store().await;
-    let (poller, stop, task) = world.follow(&store).await;
-    world.deposit_together(&[(ALICE, 2), (BOB, 3), (ALICE, 2)]).await;
-    world.agrees(&poller, &store).await;
-    assert_eq!(world.stored(&store).await.len(), 3);
-    assert_eq!(world.credits(&store, ALICE).await, (0, 4));
-    world.mine(CONFIRMATIONS - 2).await;
-    world.agrees(&poller, &store).await;
-    assert_eq!(world.credits(&store, ALICE).await, (0, 4));
-    world.mine(1).await;
-    world.agrees(&poller, &store).await;
-    assert_eq!(world.credits(&store, ALICE).await, (4, 0));
-    assert_eq!(world.credits(&store, BOB).await, (3, 0));
-    stop.cancel();
-    task.await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reorg_before_confirmation_takes_back_and_what_replaces_it_counts() {
-    let mut world = World::start().await;
-    let store = world.empty_store().await;
-    world.mine(12).await;
-    world.deposit(ALICE, 1).await;
-    world.mine(10).await;
-    let (poller, stop, task) = world.follow(&store).await;
-    world.deposit(ALICE, 5).await;
-    world.deposit(BOB, 6).await;
-    world.agrees(&poller, &store).await;
-    assert_eq!(world.credits(&store, ALICE).await, (1, 5));
-    world.reorg(2).await;
-    world.agrees(&poller, &store).await;
-    world.deposit(ALICE, 7).await;
-    world.mine(CONFIRMATIONS).await;
-    world.agrees(&poller, &store).await;
-    // One that happens while nobody watches.
-    world.deposit(BOB, 8).await;
-    world.agrees(&poller, &store).await;
-    stop.cancel();
-    task.await.unwrap();
-    world.reorg(3).await;
-    world.deposit(BOB, 9).await;
-    let (poller, stop, task) = world.follow(&store).await;
-    world.agrees(&poller, &store).await;
-    stop.cancel();
-    task.await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_again_and_again_and_from_an_empty_database_the_result_is_the_same() {
-    let mut world = World::start().await;
-    let store = world.empty_store().await;
-    for round in 0..40 {
-        world.deposit(if round % 3 == 0 { BOB } else { ALICE }, 1 + round).await;
-        if round % 4 == 0 {
-            world.deposit_together(&[(ALICE, 1), (BOB, 2)]).await;
-        }
-    }
-    world.mine(CONFIRMATIONS).await;
-    let behind = world.poller(&store).await.behind().await.unwrap();
-    assert!(behind.blocks() >= 50, "{behind:?}");
-    let mut left = behind.blocks();
-    for milliseconds in (1..).step_by(3) {
-        let (poller, _stop, task) = world.follow(&store).await;
-        sleep(Duration::from_millis(milliseconds)).await;
-        // As a kill: at whatever it awaits.
-        task.abort();
-        assert!(task.await.is_err());
-        let now = poller.behind().await.unwrap().blocks();
-        assert!(now <= left, "it never goes back");
-        left = now;
-        if left == 0 {
-            break;
-        }
-    }
-    let poller = world.poller(&store).await;
-    world.agrees(&poller, &store).await;
-
-    let fresh = world.empty_store().await;
-    let (poller, stop, task) = world.follow(&fresh).await;
-    world.agrees(&poller, &fresh).await;
-    for account in [ALICE, BOB] {
-        assert_eq!(world.credits(&fresh, account).await, world.credits(&store, account).await);
-    }
-    stop.cancel();
-    task.await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_pollers_on_one_database_come_to_the_same_result() {
-    let mut world = World::start().await;
-    let store = world.empty_store().await;
-    let (poller, stop, task) = world.follow(&store).await;
-    let (_, stop_too, task_too) = world.follow(&store).await;
-    for credits in 1..12 {
-        world.deposit(ALICE, credits).await;
-        if credits % 4 == 0 {
-            world.reorg(1).await;
-        }
-    }
-    world.mine(CONFIRMATIONS).await;
-    world.agrees(&poller, &store).await;
-    for (stop, task) in [(stop, task), (stop_too, task_too)] {
-        stop.cancel();
-        task.await.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_address_without_a_contract_is_refused() {
-    let mut world = World::start().await;
-    let store = world.empty_store().await;
-    world.service = ALICE;
-    let config = PollerConfig {
-        contract: ALICE,
-        start_block: 0,
-        confirmations: NonZeroU64::MIN,
-        poll_interval: Duration::from_millis(20),
-        follow: FollowConfig::default(),
-    };
-    let refused = Poller::new(world.node.clone(), store, config).await;
-    assert!(matches!(refused, Err(PaymentsError::NoContract(ALICE))));
 }

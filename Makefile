@@ -11,12 +11,14 @@ SHELL := bash
 TARGET_DIR ?= target
 PROVER_TARGET_DIR ?= prover/target
 PROGRAMS_TARGET_DIR ?= programs/target
+SCHEMATHESIS_DIR ?= $(TARGET_DIR)/schemathesis
 DEMO_ARGS ?=
 
 # Flags from outside would replace those of prover/.cargo/config.toml: proving would be 3.5 times slower.
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_DIR
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 export PROGRAMS_TARGET_DIR := $(abspath $(PROGRAMS_TARGET_DIR))
+export SCHEMATHESIS_DIR := $(abspath $(SCHEMATHESIS_DIR))
 
 # cargo takes .cargo/config.toml from the folder that it runs in, so the prover's commands run in prover/.
 cargo := CARGO_TARGET_DIR=$(abspath $(TARGET_DIR)) cargo
@@ -53,6 +55,11 @@ test-proving: build setup-guests ## run the tests that prove (hours), and rebuil
 	$(step) '$(cargo_prover) test --release --locked --workspace proving -- --ignored --test-threads=1'
 	$(step) 'COLLIMATE_PROVER=$(prover_binary) $(cargo) test --release --locked --workspace proving -- --ignored --test-threads=1'
 
+test-slow: test-api test-proving ## run what `make test` leaves out: test-api and test-proving
+test-api: ## let schemathesis look for server errors of the gateway (minutes)
+	$(step) 'scripts/setup.sh --api'
+	$(step) 'COLLIMATE_SCHEMATHESIS=$(SCHEMATHESIS_DIR)/bin/schemathesis $(cargo) test --release --locked --workspace schemathesis -- --ignored'
+
 lint: setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover ## check formatting, scripts, dependencies; clippy
 setup-lint:
 	$(step) 'scripts/setup.sh --lint'
@@ -81,5 +88,5 @@ bench: build ## measure speed and memory (docs/benchmarks.md; gas is in contract
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'
 
-.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving \
+.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving test-slow test-api \
         lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench bench-proving

@@ -6,15 +6,18 @@
 #   scripts/setup.sh --lint      and what `make lint` needs
 #   scripts/setup.sh --guests    and the compiler for the zkVM guests (their ELFs are committed, so
 #                                only who changes a guest needs it)
+#   scripts/setup.sh --api       and what `make test-api` needs: schemathesis, in a Python environment at
+#                                $SCHEMATHESIS_DIR (target/schemathesis)
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-lint='' guests=''
+lint='' guests='' api=''
 for argument in "$@"; do
     case $argument in
     --lint) lint=yes ;;
     --guests) guests=yes ;;
+    --api) api=yes ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) echo "setup: unknown option '$argument' (see --help)" >&2; exit 2 ;;
     esac
@@ -76,6 +79,7 @@ has curl || need curl
 has node || need nodejs
 has npm || need npm
 [ -z "$lint" ] || has shellcheck || need shellcheck
+[ -z "$api" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 if [ -n "$guests" ]; then
     [ "$(dpkg-query -W -f '${db:Status-Status} ' rustc-web rust-web-src cargo-web 2>/dev/null)" = \
         'installed installed installed ' ] || missing+=(rustc-web rust-web-src cargo-web)
@@ -149,6 +153,19 @@ if [ -e contracts/package-lock.json ]; then
         (cd contracts && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed in $root/contracts" \
             "read npm's message above; with the network mended: cd contracts && npm ci"
         echo "$stamp" >contracts/node_modules/.installed
+    fi
+fi
+
+if [ -n "$api" ]; then
+    wanted=crates/gateway/tests/schemathesis.txt
+    folder=${SCHEMATHESIS_DIR:-target/schemathesis}
+    stamp=$(sha256sum "$wanted" | cut -d' ' -f1)
+    if [ "$(cat "$folder/.installed" 2>/dev/null)" != "$stamp" ]; then
+        say "installing schemathesis into $folder"
+        rm -rf "$folder"
+        { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >&2; } ||
+            fail "schemathesis could not be installed" "read pip's message above; check the network and PIP_INDEX_URL"
+        echo "$stamp" >"$folder/.installed"
     fi
 fi
 

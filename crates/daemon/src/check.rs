@@ -1,5 +1,7 @@
 //! `config check`: tries everything that a configuration names, and tells all that is wrong at once.
 
+mod machine;
+
 use std::{fmt::Display, io::Write};
 
 use alloy::{primitives::utils::format_ether, providers::Provider};
@@ -60,10 +62,7 @@ async fn findings(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("aggregator.key", account(config).await));
         findings.push(Finding::new("aggregator.prover_url", prover(config).await));
     }
-    if let Some(operator) = &config.operator {
-        let found = operator.keystore.metadata().map(|_| operator.keystore.display());
-        findings.push(Finding::new("operator.keystore", found.map_err(Into::into)));
-    }
+    findings.extend(machine::findings(config));
     findings
 }
 
@@ -129,6 +128,6 @@ async fn prover(config: &Config) -> Result<String> {
     let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
     let objects = Objects::open(&config.objects)?;
     let client = ProverClient::new(ProverSettings::new(settings.prover_url.clone()), objects);
-    let info = client.info().await.context("start `collimate-prover serve`, or name another")?;
+    let info = client.info().await.with_context(machine::prover_binary)?;
     Ok(format!("{} engine, {}", info.engine, info.tuning))
 }

@@ -276,6 +276,7 @@ impl Devnet {
             // One user with many proofs, on a machine of its own.
             client_rate: None,
             account_rate: None,
+            max_event_streams_per_client: GatewayConfig::default().max_event_streams,
             ..GatewayConfig::default()
         };
         let parts = GatewayParts {

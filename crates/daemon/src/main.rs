@@ -16,13 +16,9 @@ mod report;
 mod reuse;
 mod serve;
 mod submission;
+mod telemetry;
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,14 +28,14 @@ use collimate_sdk::NetworkProfile;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
-    config::Config,
+    config::{Config, TelemetrySettings},
     demo::DemoOptions,
     devnet::{Devnet, DevnetOptions},
     driver::stored,
     serve::{Service, Shared},
+    telemetry::Telemetry,
 };
 
 #[derive(Debug, Parser)]
@@ -82,7 +78,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Show the settings, and try everything that they name: node, contracts, keys, database, object store, prover
+    /// Show the settings, and try everything that they name: node, contracts, keys, database, object store, prover, folders, ports
     Check {
         #[command(flatten)]
         settings: Settings,
@@ -140,16 +136,6 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    let filter = EnvFilter::try_from_env("COLLIMATE_LOG").unwrap_or_else(|_| {
-        let level = if matches!(arguments.command, Command::Demo(_)) { "error" } else { "info" };
-        EnvFilter::new(level)
-    });
-    let color = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(color)
-        .init();
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -181,17 +167,35 @@ async fn run(command: Command) -> Result<()> {
         tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
         token.cancel();
     });
+    // A demo shows its own progress, and in the log only what is wrong.
+    let level = if matches!(command, Command::Demo(_)) { "error" } else { "info" };
+    let log = || Telemetry::start(level, &TelemetrySettings::default());
     match command {
-        Command::Demo(options) => demo::run(*options, shutdown).await,
-        Command::Devnet(options) => devnet(options, shutdown).await,
+        Command::Demo(options) => {
+            log()?;
+            demo::run(*options, shutdown).await
+        }
+        Command::Devnet(options) => {
+            log()?;
+            devnet(options, shutdown).await
+        }
         Command::Serve { settings, services } => {
-            serve::run(settings.load()?, services, shutdown).await
+            let config = settings.load()?;
+            let telemetry = Telemetry::start(level, &config.telemetry)?;
+            let outcome = serve::run(config, services, telemetry.tracer(), shutdown).await;
+            telemetry.stop().await;
+            outcome
         }
         Command::Config(ConfigCommand::Check { settings, json }) => {
+            log()?;
             check::run(&settings.load()?, json).await
         }
-        Command::Audit { settings, json } => audit::run(&settings.load()?, json).await,
+        Command::Audit { settings, json } => {
+            log()?;
+            audit::run(&settings.load()?, json).await
+        }
         Command::RequestRun { settings } => {
+            log()?;
             let shared = Shared::connect(&settings.load()?).await?;
             shared.store.request_run(&stored(&shared.deployment)).await?;
             shared.close().await

@@ -9,9 +9,7 @@ use alloy::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use collimate_aggregator::{Aggregator, Pauses};
-use collimate_attestation::{
-    AttestedProgram, KeySource, OperatorConfig, OperatorService, PasswordSource, ServiceConfig,
-};
+use collimate_attestation::{AttestedProgram, OperatorConfig, OperatorService, ServiceConfig};
 use collimate_chain::{
     ChainError,
     follower::FollowConfig,
@@ -26,6 +24,7 @@ use collimate_payments::{Poller, PollerConfig};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_verifiers::VerifierPool;
+use opentelemetry_sdk::trace::SdkTracer;
 use prometheus::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +33,7 @@ use crate::{
     config::{AggregatorSettings, Config, OperatorSettings, ether},
     driver::{Parts, driver, gateway_deployment, payment_service, signing_context, stored},
     metrics::{self, Watched},
+    telemetry::{page::Page, steps::Steps},
 };
 
 /// One of the services.
@@ -119,10 +119,12 @@ fn configured(config: &Config) -> Vec<Service> {
     std::iter::once(Service::Payments).chain(optional).collect()
 }
 
-/// Runs services until told to stop, or until one of them fails, and then stops the others.
+/// Runs services until told to stop, or until one of them fails, and then stops the others. With a tracer, the steps of runs are
+/// told to it.
 pub(crate) async fn run(
     config: Config,
     services: Vec<Service>,
+    tracer: Option<SdkTracer>,
     shutdown: CancellationToken,
 ) -> Result<()> {
     let services = if services.is_empty() { configured(&config) } else { services };
@@ -133,7 +135,10 @@ pub(crate) async fn run(
     let shared = Shared::connect(&config).await?;
     let stop = shutdown.child_token();
     let mut running = JoinSet::new();
-    let started = start(&config, &services, &shared, &stop, &mut running).await;
+    let mut started = start(&config, &services, &shared, &stop, &mut running).await;
+    if started.is_ok() {
+        started = observe(&config, &services, &shared, tracer, &stop, &mut running).await;
+    }
     let mut outcome = match started {
         Ok(()) => running.join_next().await.map_or(Ok(()), |ended| ended?),
         Err(error) => Err(error),
@@ -187,6 +192,26 @@ async fn start(
         tracing::info!(?service, "started");
     }
     running.spawn(metrics::run(watched, shared.metrics.clone(), stop.clone()));
+    Ok(())
+}
+
+/// What tells about the services beside their log.
+async fn observe(
+    config: &Config,
+    services: &[Service],
+    shared: &Shared,
+    tracer: Option<SdkTracer>,
+    stop: &CancellationToken,
+    running: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    if let Some(tracer) = tracer.filter(|_| services.contains(&Service::Aggregator)) {
+        let steps = Steps::new(tracer, shared.store.clone(), stored(&shared.deployment));
+        running.spawn(steps.run(stop.clone()));
+    }
+    if let Some(address) = config.telemetry.metrics_listen {
+        let page = Page::bind(address, shared.metrics.clone()).await?;
+        running.spawn(page.run(stop.clone()));
+    }
     Ok(())
 }
 
@@ -263,10 +288,9 @@ async fn operator(config: &Config) -> Result<OperatorService> {
     let Some(settings) = &config.operator else {
         bail!("[DMN-066] the configuration has no [operator] section");
     };
-    let OperatorSettings { account, keystore, password_file, listen, journal } = settings.clone();
+    let OperatorSettings { account, listen, journal, .. } = settings.clone();
     let (_, deployment) = chain(config).await?;
-    let password = PasswordSource::File { path: password_file };
-    let key = KeySource::Keystore { path: keystore, password }.load()?;
+    let key = settings.key().load()?;
     let program = AggregationPrograms::committed()?.chunk_aggregator.program_id;
     let operator = OperatorConfig {
         address: account,

@@ -1,6 +1,10 @@
-//! Who asks: the address that limits are kept by.
+//! Who asks: the address that limits are kept by, and how much it has open.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::http::HeaderMap;
 
@@ -36,6 +40,42 @@ impl ClientKey {
             joined.rsplit(',').nth(trusted_proxies.checked_sub(1)?)?.trim().parse().ok()
         };
         Self::of(forwarded().unwrap_or(peer.ip()))
+    }
+}
+
+/// How many of something each client has open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PerClient(Arc<Mutex<HashMap<ClientKey, usize>>>);
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    clients: PerClient,
+    key: ClientKey,
+}
+
+impl PerClient {
+    /// Counts one more, unless the client has `most` already.
+    pub(crate) fn enter(&self, key: ClientKey, most: usize) -> Option<Entry> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(key).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Entry { clients: self.clone(), key })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut open = self.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub struct GatewayConfig {
     pub event_interval: Duration,
     /// Streams of events at once. Default 256.
     pub max_event_streams: NonZeroUsize,
+    /// Streams of events at once of one client address, which would otherwise shut out the others. Default 32.
+    pub max_event_streams_per_client: NonZeroUsize,
     /// Whether to serve clients of Aligned's gateway. What they sign names no contract and has no deadline, so two services on
     /// one chain that both take that form could be sent the same request. Default true.
     pub aligned_form: bool,
@@ -81,6 +83,7 @@ impl Default for GatewayConfig {
             sweep_interval: Duration::from_secs(60),
             event_interval: Duration::from_secs(1),
             max_event_streams: count(256),
+            max_event_streams_per_client: count(32),
             aligned_form: true,
         }
     }

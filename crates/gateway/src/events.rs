@@ -3,17 +3,17 @@
 //! Each stream reads the history that the database's triggers write, so that an event is never missed, whoever changed the
 //! status, and a client that lost its connection goes on from the last event it saw (`Last-Event-ID`).
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc};
+use std::{collections::VecDeque, convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::State,
+    extract::{ConnectInfo, State},
     http::HeaderMap,
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
-use collimate_api::{Problem, ProofEvent as ApiEvent, ProofId};
+use collimate_api::{Problem, ProblemCode, ProofEvent as ApiEvent, ProofId};
 use collimate_store::ProofEvent;
 use futures::stream;
 use prometheus::IntGauge;
@@ -21,9 +21,13 @@ use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
 use crate::{
     ask::OfProof,
+    client::{ClientKey, Entry},
     fault::Fault,
     shared::{Shared, seconds},
 };
+
+/// When a client with too many streams may try again, if it closes none.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// A proof's changes of status, as they happen
 ///
@@ -39,14 +43,25 @@ use crate::{
         (status = 200, description = "A stream of events, each a JSON document", body = ApiEvent, content_type = "text/event-stream"),
         (status = 400, description = "No UUID", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such proof", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many streams of this client", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many streams, or the database is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn events(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     OfProof(id): OfProof,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
+    let client = ClientKey::of_request(peer, &headers, shared.trusted_proxies);
+    let entry = shared.streams_of_clients.enter(client, shared.max_streams_per_client);
+    let entry = entry.ok_or_else(|| {
+        let detail = format!(
+            "this address has {} streams of events open; close one, or ask for statuses instead",
+            shared.max_streams_per_client
+        );
+        Fault::new(ProblemCode::RateLimited, detail).retry_after(RETRY_AFTER)
+    })?;
     let permit = Arc::clone(&shared.event_streams)
         .try_acquire_owned()
         .map_err(|_| Fault::busy("too many streams of events are open"))?;
@@ -54,7 +69,7 @@ pub(crate) async fn events(
     known.ok_or_else(|| Fault::not_found("proof"))?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.trim().parse().ok());
     let watch = Watch {
-        _open: Open::new(shared.metrics.streams.clone(), permit),
+        _open: Open::new(shared.metrics.streams.clone(), permit, entry),
         shared,
         id,
         last: last.unwrap_or(0),
@@ -117,12 +132,13 @@ fn render(sequence: i64, event: ProofEvent) -> Option<Event> {
 struct Open {
     gauge: IntGauge,
     _permit: OwnedSemaphorePermit,
+    _entry: Entry,
 }
 
 impl Open {
-    fn new(gauge: IntGauge, permit: OwnedSemaphorePermit) -> Self {
+    fn new(gauge: IntGauge, permit: OwnedSemaphorePermit, entry: Entry) -> Self {
         gauge.inc();
-        Self { gauge, _permit: permit }
+        Self { gauge, _permit: permit, _entry: entry }
     }
 }
 

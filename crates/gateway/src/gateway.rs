@@ -27,6 +27,7 @@ use crate::{
     GatewayConfig, GatewayError, accounts, aligned,
     authorise::Signatures,
     bounded::Bounded,
+    client::PerClient,
     events,
     fault::Fault,
     inclusion::{self, Chain},
@@ -203,6 +204,8 @@ fn share(config: &GatewayConfig, parts: GatewayParts, spool: Spool, metrics: Met
         database_timeout: config.database_timeout,
         event_interval: config.event_interval,
         event_streams: Arc::new(Semaphore::new(config.max_event_streams.get())),
+        streams_of_clients: PerClient::default(),
+        max_streams_per_client: config.max_event_streams_per_client.get(),
         metrics,
         shutdown: CancellationToken::new(),
     }

@@ -13,7 +13,7 @@ use axum::{
 use collimate_api::{Problem, ProblemCode, aligned::AlignedAnswer, paths, problem};
 use futures::FutureExt;
 use serde_json::json;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{aligned, client::ClientKey, fault::Fault, rest::Rest, shared::Shared};
 
@@ -29,7 +29,8 @@ pub(crate) async fn respond(
     // The pattern, not the path: ids would make a metric of their own each.
     let route =
         request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, route);
+    let span =
+        tracing::info_span!("request", id, %method, route, otel.kind = "server", status = Empty);
 
     let client = ClientKey::of_request(peer, request.headers(), shared.trusted_proxies);
     let (request, rest) = Rest::of(request);
@@ -63,7 +64,8 @@ pub(crate) async fn respond(
     let labels = [route.as_str(), method_label(&method), status.as_str()];
     shared.metrics.requests.with_label_values(&labels).inc();
     shared.metrics.duration.with_label_values(&[&route]).observe(seconds);
-    span.in_scope(|| tracing::debug!(status = status.as_u16(), seconds, "answered"));
+    span.record("status", status.as_u16());
+    span.in_scope(|| tracing::debug!(seconds, "answered"));
     response
 }
 

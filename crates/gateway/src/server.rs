@@ -1,12 +1,6 @@
 //! Connections: as many as are allowed, with a time limit for each request's head, closed in order when the service stops.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -19,7 +13,7 @@ use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::client::ClientKey;
+use crate::client::{ClientKey, PerClient};
 
 /// What a connection's buffer grows to at most.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -41,7 +35,7 @@ impl Server {
     /// Serves until `shutdown`, then lets the requests in work finish, but waits for no client longer than the limit.
     pub(crate) async fn run(self, router: Router, shutdown: CancellationToken) {
         let room = Arc::new(Semaphore::new(self.max_connections));
-        let clients = Clients::default();
+        let clients = PerClient::default();
         let graceful = GracefulShutdown::new();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -105,38 +99,4 @@ impl Server {
 fn is_clients_fault(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Open connections of each client.
-#[derive(Clone, Debug, Default)]
-struct Clients(Arc<Mutex<HashMap<ClientKey, usize>>>);
-
-#[derive(Debug)]
-struct Entry {
-    clients: Clients,
-    key: ClientKey,
-}
-
-impl Clients {
-    fn enter(&self, key: ClientKey, most: usize) -> Option<Entry> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(key).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Entry { clients: self.clone(), key })
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let mut open = self.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.key) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                open.remove(&self.key);
-            }
-        }
-    }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     authorise::Signatures,
     bounded::Bounded,
-    client::ClientKey,
+    client::{ClientKey, PerClient},
     fault::Fault,
     gateway::GatewayDeployment,
     inclusion::{Chain, RunTree},
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) database_timeout: Duration,
     pub(crate) event_interval: Duration,
     pub(crate) event_streams: Arc<Semaphore>,
+    pub(crate) streams_of_clients: PerClient,
+    pub(crate) max_streams_per_client: usize,
     pub(crate) metrics: Metrics,
     pub(crate) shutdown: CancellationToken,
 }

@@ -11,4 +11,5 @@
 mod common;
 mod demo;
 mod faults;
+mod operations;
 mod proving;

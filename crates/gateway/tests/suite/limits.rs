@@ -210,3 +210,28 @@ async fn memory_stays_bounded_under_the_largest_uploads() {
     println!("{grown} MiB for 800 MiB of uploads");
     assert!(grown < 300, "{grown} MiB for 800 MiB of uploads");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_one_client_are_limited_and_room_comes_back_when_one_ends() {
+    let most = NonZeroUsize::new(2).unwrap();
+    let config =
+        GatewayConfig { max_event_streams_per_client: most, trusted_proxies: 1, ..quick() };
+    let world = World::start_with(config).await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 1).await;
+    let id = world.accepted(&signed(&sample("fibonacci"), &alice, 0)).await.id;
+    let open = async |client: &str| {
+        let get = world.http.get(world.url(&paths::events(&id)));
+        get.header("X-Forwarded-For", client).send().await.unwrap()
+    };
+    let held = [open("192.0.2.1").await, open("192.0.2.1").await];
+    assert!(held.iter().all(|stream| stream.status().is_success()));
+    problem(open("192.0.2.1").await, ProblemCode::RateLimited).await;
+    assert!(open("192.0.2.2").await.status().is_success(), "others are not shut out");
+    drop(held);
+    let deadline = Instant::now() + PATIENCE;
+    while !open("192.0.2.1").await.status().is_success() {
+        assert!(Instant::now() < deadline, "the closed streams still count");
+        sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -218,6 +218,8 @@ async fn schemathesis_finds_no_server_error() {
         .args(["run", &world.url(paths::OPENAPI), "--checks", "not_a_server_error"])
         .args(["--max-examples", "50", "--request-timeout", "10", "--no-color"])
         .args(["--generation-database", "none"])
+        // It leaves notes where it runs.
+        .current_dir(world.objects_folder())
         .output()
         .await
         .unwrap_or_else(|error| panic!("{program}: {error}"));

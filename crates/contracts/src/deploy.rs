@@ -9,8 +9,9 @@ use alloy::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AlignedProofAggregationService, ContractsError, OperatorRegistry, PaymentsConfig,
-    QuorumSP1Verifier, decode_revert, deploy_payments,
+    AlignedProofAggregationService, ContractsError, FastModeConfig, FastModeDeployment,
+    OperatorRegistry, PaymentsConfig, QuorumSP1Verifier, decode_revert, deploy_fast_mode,
+    deploy_payments,
 };
 
 /// What is deployed, and with which constants.
@@ -26,6 +27,9 @@ pub struct DeployConfig {
     /// Terms of the payment service; `None` deploys none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentsConfig>,
+    /// Constants of fast mode, whose operators are those of the quorum; `None` deploys none of its contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fast_mode: Option<FastModeConfig>,
 }
 
 /// Who verifies the final proof on chain.
@@ -68,6 +72,9 @@ pub struct Deployment {
     /// The `AggregationModePaymentService`, where credits are sold; absent from deployments older than it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Address>,
+    /// The contracts of fast mode; absent from deployments older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fast_mode: Option<FastModeDeployment>,
     /// Program id of the aggregation program.
     pub program_id: B256,
 }
@@ -75,7 +82,8 @@ pub struct Deployment {
 /// Deploys everything from the provider's default account, and waits until it is mined.
 ///
 /// # Errors
-/// [`ContractsError::NoVerifier`] if an existing verifier is named where no contract is, before anything is deployed;
+/// [`ContractsError::NoVerifier`] if an existing verifier is named where no contract is, and [`ContractsError::NoRegistry`] if
+/// fast mode is to be deployed without a quorum's registry, both before anything is deployed;
 /// [`ContractsError::Deploy`] names the contract that failed; [`ContractsError::Transport`] if the node does not answer.
 pub async fn deploy<P: Provider>(
     provider: P,
@@ -84,6 +92,9 @@ pub async fn deploy<P: Provider>(
     let chain_id = provider.get_chain_id().await?;
     let block = provider.get_block_number().await?;
     let (registry, sp1_verifier) = match &config.verification {
+        Sp1Verification::Existing(_) if config.fast_mode.is_some() => {
+            return Err(ContractsError::NoRegistry);
+        }
         Sp1Verification::Existing(address) => {
             if provider.get_code_at(*address).await?.is_empty() {
                 return Err(ContractsError::NoVerifier(*address));
@@ -116,6 +127,13 @@ pub async fn deploy<P: Provider>(
         Some(payments) => Some(deploy_payments(&provider, payments).await?),
         None => None,
     };
+    let fast_mode = match &config.fast_mode {
+        Some(fast_mode) => {
+            let registry = registry.ok_or(ContractsError::NoRegistry)?;
+            Some(deploy_fast_mode(&provider, registry, fast_mode).await?)
+        }
+        None => None,
+    };
     Ok(Deployment {
         chain_id,
         block,
@@ -123,6 +141,7 @@ pub async fn deploy<P: Provider>(
         sp1_verifier,
         registry,
         payments,
+        fast_mode,
         program_id: config.program_id,
     })
 }

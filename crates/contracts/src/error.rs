@@ -32,6 +32,11 @@ pub enum ContractsError {
         "[CON-005] ids of absent operators must be strictly ascending: sort them and drop duplicates"
     )]
     UnorderedIds,
+    /// Fast mode where there are no operators.
+    #[error(
+        "[CON-006] fast mode needs the operators' registry, and this deployment has none: verify by quorum, or deploy fast mode by itself with a registry that exists"
+    )]
+    NoRegistry,
 }
 
 impl ContractsError {
@@ -44,6 +49,7 @@ impl ContractsError {
             Self::NoVerifier(_) => "CON-003",
             Self::InvalidPoint(_) => "CON-004",
             Self::UnorderedIds => "CON-005",
+            Self::NoRegistry => "CON-006",
         }
     }
 }

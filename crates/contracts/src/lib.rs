@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`bindings`] | one module a contract: calls, events, errors, deployment code |
 //! | [`deploy`] | [`deploy::deploy`] puts everything on a chain and returns a [`Deployment`] |
-//! | [`fast_mode`] | names of tasks, what operators and users of fast mode sign |
+//! | [`fast_mode`] | names of tasks, what operators and users of fast mode sign, deployment of its contracts |
 //! | [`payments`] | terms of sale, and deployment of the payment service |
 //! | [`points`] | BLS12-381 points, between blst's encoding and the contracts' |
 //! | [`signing`] | what operators sign, byte for byte as the contracts compute it |
@@ -34,6 +34,7 @@ pub use bindings::{
 };
 pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy};
 pub use error::ContractsError;
+pub use fast_mode::{FastModeConfig, FastModeDeployment, deploy_fast_mode};
 pub use payments::{Package, PaymentsConfig, Terms, deploy_payments};
 pub use points::{G1Point, G2Point};
 pub use quorum::QuorumProof;

@@ -12,8 +12,8 @@ use collimate_chain::{
     provider::{Timeouts, connect},
 };
 use collimate_contracts::{
-    DeployConfig, Deployment, Package, PaymentsConfig, QuorumConfig, Sp1Verification, Terms,
-    deploy, deploy_payments,
+    DeployConfig, Deployment, FastModeConfig, Package, PaymentsConfig, QuorumConfig,
+    Sp1Verification, Terms, deploy, deploy_fast_mode, deploy_payments,
 };
 use collimate_prover_client::AggregationPrograms;
 
@@ -36,6 +36,16 @@ fn payments_config(owner: Address) -> PaymentsConfig {
             daily_cap: 23_808,
             packages: vec![Package { credits: 100, price_wei: 80_000_000_000_000_000 }],
         },
+    }
+}
+
+/// Fast mode on the devnet: a task expires after a minute, and a user's ether is free a minute after it is asked for.
+fn fast_mode_config(owner: Address) -> FastModeConfig {
+    FastModeConfig {
+        owner,
+        response_blocks: 60,
+        max_priority_fee_wei: 2_000_000_000,
+        unlock_delay_seconds: 60,
     }
 }
 
@@ -63,6 +73,12 @@ pub(crate) async fn load_or_deploy(
                 known.payments = Some(deploy_payments(&provider, &payments_config(owner)).await?);
                 save(&file, &known)?;
             }
+            if let (None, Some(registry)) = (known.fast_mode, known.registry) {
+                // A devnet from before there was fast mode.
+                let config = fast_mode_config(owner);
+                known.fast_mode = Some(deploy_fast_mode(&provider, registry, &config).await?);
+                save(&file, &known)?;
+            }
             return Ok(known);
         }
     }
@@ -72,8 +88,13 @@ pub(crate) async fn load_or_deploy(
         unbonding_epochs: UNBONDING_EPOCHS,
         min_stake_wei: MIN_STAKE_WEI,
     });
-    let payments = Some(payments_config(owner));
-    let config = DeployConfig { program_id, verification, risc0: None, payments };
+    let config = DeployConfig {
+        program_id,
+        verification,
+        risc0: None,
+        payments: Some(payments_config(owner)),
+        fast_mode: Some(fast_mode_config(owner)),
+    };
     let deployment = deploy(provider, &config).await?;
     save(&file, &deployment)?;
     Ok(deployment)

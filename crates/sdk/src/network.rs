@@ -210,6 +210,7 @@ mod tests {
             sp1_verifier: Address::repeat_byte(2),
             registry: None,
             payments: Some(Address::repeat_byte(3)),
+            fast_mode: None,
             program_id: [4; 32].into(),
         };
         NetworkProfile::of_deployment("devnet", "http://127.0.0.1:8545", &deployment)

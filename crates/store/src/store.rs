@@ -19,7 +19,7 @@ const RESET_PAUSE: Duration = Duration::from_millis(100);
 
 /// Pages join a few rows by their keys. The planner takes merge joins for cheap that read an index from its beginning to the page:
 /// 140 ms instead of 1 ms in the middle of a million proofs (`benches/million.rs`).
-const PLANNING: [(&str, &str); 1] = [("enable_mergejoin", "off")];
+const PLANNING: &str = "SET enable_mergejoin = off";
 
 /// The database, with its schema up to date. Clones share the connections.
 #[derive(Clone, Debug)]
@@ -50,12 +50,15 @@ impl Store {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(not_ours());
         }
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| not_ours())?
-            .application_name("collimate")
-            .options(PLANNING);
-        let pool =
-            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+        let options =
+            PgConnectOptions::from_str(url).map_err(|_| not_ours())?.application_name("collimate");
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // Not a startup option: poolers such as PgBouncer refuse those.
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(PLANNING).execute(connection).await.map(drop) })
+            });
         let began = Instant::now();
         let pool = loop {
             match pool.clone().connect_with(options.clone()).await {

@@ -87,6 +87,7 @@ impl World {
             verification: Sp1Verification::Existing(receipt.contract_address.unwrap()),
             risc0: None,
             payments: None,
+            fast_mode: None,
         };
         let deployed = deploy(provider, &config).await.unwrap();
         let deployment =

@@ -7,6 +7,9 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod fast_mode;
 mod node;
+mod operators;
 mod payments;
 mod quorum;
+mod statements;

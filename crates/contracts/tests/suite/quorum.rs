@@ -1,90 +1,25 @@
 //! Everything deployed on a real node: operators with real BLS keys register, and their quorum is verified on chain.
 
-use crate::node::{Node, ether};
+use crate::{
+    node::{Node, ether},
+    operators::{aggregate, deployed_with_operators, g1, secret_key, sign},
+};
 use alloy::{
     primitives::{Address, B256, address},
-    providers::{Provider, ProviderBuilder, ext::AnvilApi},
+    providers::{Provider, ProviderBuilder},
 };
-use blst::min_sig::{AggregateSignature, SecretKey, Signature};
+use blst::min_sig::Signature;
 use collimate_contracts::{
-    ContractsError, DeployConfig, Deployment, G1Point, G2Point, OperatorRegistry, QuorumConfig,
-    QuorumProof, QuorumSP1Verifier, Sp1Verification, decode_revert, deploy,
-    signing::{POP_DOMAIN, SIGNATURE_DOMAIN, proof_of_possession_message, quorum_message},
+    ContractsError, DeployConfig, Deployment, FastModeDeployment, G1Point, G2Point,
+    OperatorRegistry, QuorumConfig, QuorumProof, QuorumSP1Verifier, Sp1Verification, decode_revert,
+    deploy,
+    signing::{SIGNATURE_DOMAIN, quorum_message},
 };
-
-const EPOCH_BLOCKS: u64 = 20;
-const STAKES_ETHER: [u64; 4] = [32, 32, 32, 32];
-
-fn secret_key(seed: u8) -> SecretKey {
-    SecretKey::key_gen(&[seed; 32], &[]).unwrap()
-}
-
-fn g1(signature: &Signature) -> G1Point {
-    G1Point::from_uncompressed(signature.serialize()).unwrap()
-}
-
-fn sign(key: &SecretKey, message: B256, domain: &[u8]) -> Signature {
-    key.sign(message.as_slice(), domain, &[])
-}
-
-/// Deploys everything and lets four operators register; the chain is in the first epoch in which they count.
-async fn deployed_with_operators(node: &Node) -> (Deployment, Vec<SecretKey>) {
-    let config = DeployConfig {
-        program_id: B256::repeat_byte(0x11),
-        verification: Sp1Verification::Quorum(QuorumConfig {
-            owner: node.accounts[0].address(),
-            epoch_blocks: EPOCH_BLOCKS,
-            unbonding_epochs: 2,
-            min_stake_wei: ether(1).to(),
-        }),
-        risc0: None,
-        payments: None,
-    };
-    let deployment = deploy(node.provider(&node.accounts[0]), &config).await.unwrap();
-    let registry_address = deployment.registry.unwrap();
-
-    let keys: Vec<SecretKey> = (1..=4).map(secret_key).collect();
-    for ((key, account), stake) in keys.iter().zip(&node.accounts[1..]).zip(STAKES_ETHER) {
-        let registry = OperatorRegistry::new(registry_address, node.provider(account));
-        let point = G2Point::from_uncompressed(key.sk_to_pk().serialize()).unwrap();
-        let message = proof_of_possession_message(
-            deployment.chain_id,
-            registry_address,
-            account.address(),
-            point,
-        );
-        let on_chain = registry
-            .proofOfPossessionMessage(account.address(), point.into())
-            .call()
-            .await
-            .unwrap();
-        assert_eq!(on_chain, message);
-        let possession = g1(&sign(key, message, POP_DOMAIN));
-        let receipt = registry
-            .register(point.into(), possession.into())
-            .value(ether(stake))
-            .send()
-            .await
-            .unwrap()
-            .get_receipt()
-            .await
-            .unwrap();
-        assert!(receipt.status());
-    }
-    node.provider(&node.accounts[0]).anvil_mine(Some(EPOCH_BLOCKS), None).await.unwrap();
-    (deployment, keys)
-}
-
-fn aggregate(signatures: &[Signature]) -> G1Point {
-    let references: Vec<&Signature> = signatures.iter().collect();
-    let sum = AggregateSignature::aggregate(&references, true).unwrap();
-    g1(&sum.to_signature())
-}
 
 #[tokio::test]
 async fn a_quorum_of_blst_keys_is_verified_on_chain_with_one_operator_absent() {
     let node = Node::start();
-    let (deployment, keys) = deployed_with_operators(&node).await;
+    let (deployment, keys) = deployed_with_operators(&node, None).await;
     let provider = ProviderBuilder::new().connect_http(node.url.clone());
     let registry = OperatorRegistry::new(deployment.registry.unwrap(), &provider);
     let verifier = QuorumSP1Verifier::new(deployment.sp1_verifier, &provider);
@@ -152,6 +87,7 @@ async fn deployment_refuses_a_verifier_that_is_no_contract() {
         verification: Sp1Verification::Existing(nobody),
         risc0: None,
         payments: None,
+        fast_mode: None,
     };
     let provider = node.provider(&node.accounts[0]);
     let error = deploy(&provider, &config).await.unwrap_err();
@@ -172,6 +108,7 @@ async fn a_failed_deployment_names_contract_and_reason() {
         }),
         risc0: None,
         payments: None,
+        fast_mode: None,
     };
     let error = deploy(node.provider(&node.accounts[0]), &config).await.unwrap_err();
     assert_eq!(error.code(), "CON-001");
@@ -188,14 +125,20 @@ fn a_deployment_survives_json() {
         sp1_verifier: Address::repeat_byte(2),
         registry: Some(Address::repeat_byte(3)),
         payments: Some(Address::repeat_byte(5)),
+        fast_mode: Some(FastModeDeployment {
+            service_manager: Address::repeat_byte(6),
+            batcher_payments: Address::repeat_byte(7),
+        }),
         program_id: B256::repeat_byte(4),
     };
     let json = serde_json::to_string(&deployment).unwrap();
     assert_eq!(serde_json::from_str::<Deployment>(&json).unwrap(), deployment);
     let mut older = serde_json::from_str::<serde_json::Value>(&json).unwrap();
-    older.as_object_mut().unwrap().remove("payments");
+    for later in ["payments", "fast_mode"] {
+        older.as_object_mut().unwrap().remove(later).unwrap();
+    }
     let older = serde_json::from_value::<Deployment>(older).unwrap();
-    assert_eq!(older, Deployment { payments: None, ..deployment });
+    assert_eq!(older, Deployment { payments: None, fast_mode: None, ..deployment });
 }
 
 #[test]

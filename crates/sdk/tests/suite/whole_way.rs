@@ -168,6 +168,7 @@ async fn a_service_that_stops_loses_nothing_and_one_that_is_gone_is_not_needed()
         verification: collimate_contracts::Sp1Verification::Existing(other.sp1_verifier),
         risc0: None,
         payments: None,
+        fast_mode: None,
     };
     let deployed = collimate_contracts::deploy(provider.clone(), &config).await.unwrap();
     elsewhere.aggregation_service = deployed.service;

@@ -59,6 +59,7 @@ impl Network {
                     packages: vec![Package { credits: 10, price_wei: 8 * PRICE_WEI }],
                 },
             }),
+            fast_mode: None,
         };
         let deployment = deploy(provider.clone(), &config).await.expect("deploys");
         Self { anvil, provider, deployment }

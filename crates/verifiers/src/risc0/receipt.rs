@@ -1,8 +1,8 @@
 use collimate_core::{Commitment, ProgramId};
 use risc0_zkp::verify::VerificationError;
 use risc0_zkvm::{
-    Digest, ExitCode, FakeReceipt, Groth16Receipt, Receipt, SegmentReceipt, SuccinctReceipt,
-    Unknown, VerifierContext, sha::Digestible,
+    Digest, ExitCode, FakeReceipt, Groth16Receipt, InnerAssumptionReceipt, InnerReceipt, Receipt,
+    SegmentReceipt, SuccinctReceipt, Unknown, VerifierContext, sha::Digestible,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -57,6 +57,9 @@ impl ProofSystem for Risc0Succinct {
         verify(submission, Form::Succinct, MAX_RISC0_SUCCINCT_BYTES)
     }
 }
+
+/// Order of the field of RISC Zero's proofs, 15 · 2^27 + 1.
+const BABY_BEAR: u32 = 15 << 27 | 1;
 
 /// The forms of receipts, in the order of their numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +133,7 @@ fn verify(
     // Development mode, which an environment variable turns on, would accept receipts without a proof.
     let context = VerifierContext::default().with_dev_mode(false);
     check_labels(&receipt, &context)?;
+    check_paths(&receipt.inner)?;
     receipt
         .verify_with_context(&context, program_id.0)
         .map_err(|error| explain(&receipt, program_id, &error))?;
@@ -183,6 +187,34 @@ fn check_labels(receipt: &Receipt, context: &VerifierContext) -> Result<(), Veri
         return Err(VerifyError::Malformed { reason: "its segments are not in order".to_owned() });
     }
     Ok(())
+}
+
+/// The paths of succinct receipts to their control root: the library panics on a digest that Poseidon2 cannot take.
+fn check_paths(receipt: &InnerReceipt) -> Result<(), VerifyError> {
+    let reduced = match receipt {
+        InnerReceipt::Succinct(succinct) => has_reduced_path(succinct),
+        InnerReceipt::Composite(composite) => {
+            composite.assumption_receipts.iter().all(|assumption| match assumption {
+                InnerAssumptionReceipt::Succinct(succinct) => has_reduced_path(succinct),
+                _ => true,
+            })
+        }
+        _ => true,
+    };
+    if reduced {
+        Ok(())
+    } else {
+        Err(VerifyError::Malformed { reason: "a digest is not reduced".to_owned() })
+    }
+}
+
+fn has_reduced_path<Claim>(receipt: &SuccinctReceipt<Claim>) -> bool {
+    receipt.hashfn != "poseidon2"
+        || receipt
+            .control_inclusion_proof
+            .digests
+            .iter()
+            .all(|digest| digest.as_words().iter().all(|word| *word < BABY_BEAR))
 }
 
 fn wrong_parameters(found: &Digest) -> VerifyError {

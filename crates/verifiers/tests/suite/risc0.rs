@@ -139,6 +139,15 @@ fn rejects_other_labels_of_segments() {
 }
 
 #[test]
+fn rejects_a_path_of_digests_that_are_not_reduced() {
+    let Some(honest) = honest::of(ProofSystemId::Risc0Succinct) else { return };
+    let mut changed = receipt(honest);
+    let InnerReceipt::Succinct(inner) = &mut changed.inner else { unreachable!() };
+    inner.control_inclusion_proof.digests[0] = Digest::from([u32::MAX; 8]);
+    rejects(honest, "VER-003", bincode::serialize(&changed).unwrap());
+}
+
+#[test]
 fn rejects_receipts_nested_without_end() {
     let Some(honest) = honest::of(ProofSystemId::Risc0Composite) else { return };
     // Composite, no segments, one assumption: composite, no segments, one assumption…

@@ -104,6 +104,7 @@ impl World {
                     packages: vec![],
                 },
             }),
+            fast_mode: None,
         };
         let deployment = deploy(with_wallet(&anvil, owner), &config).await.unwrap();
         let operator = CancellationToken::new();

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use collimate_core::Hash;
 use collimate_objects::Key;
 use reqwest::{Client, Url, redirect::Policy};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     BatchError, Manifest, Part, Pointer,
@@ -29,7 +29,7 @@ pub struct DownloadSettings {
     pub allow_private: bool,
     /// Time until a mirror answers, and the longest silence of it.
     pub patience: Duration,
-    /// Time for a whole object: this, and a second for each 256 KiB.
+    /// Time for a whole object at each mirror: this, and a second for each 256 KiB.
     pub object_timeout: Duration,
 }
 
@@ -110,7 +110,9 @@ impl Downloader {
     /// [`BatchError::Unavailable`]; [`BatchError::WrongPart`] if no bytes can fit the description.
     pub async fn part(&self, pointer: &Pointer, part: &Part) -> Result<Bytes, BatchError> {
         let bytes = self.object(pointer, &part.key(), part.bytes).await?;
-        part.check(&bytes)?;
+        let (part, checked) = (part.clone(), bytes.clone());
+        let check = spawn_blocking(move || part.check(&checked)).await;
+        check.map_err(|error| BatchError::Client { reason: error.to_string() })??;
         Ok(bytes)
     }
 
@@ -122,25 +124,32 @@ impl Downloader {
         max_bytes: u64,
     ) -> Result<Bytes, BatchError> {
         let limit = self.settings.object_timeout + Duration::from_secs(max_bytes / SLOWEST);
-        let mut reasons = vec![];
+        let (mut reasons, mut forbidden, mut asked) = (vec![], None, false);
         for (mirror, client) in self.mirrors(pointer) {
-            let reason = match self.allowed(mirror, client) {
-                Err(error) => error.to_string(),
-                Ok(()) => match timeout(limit, get(client, mirror, key, max_bytes)).await {
-                    Ok(Ok(bytes)) => {
-                        self.remember(mirror, false);
-                        return Ok(bytes);
-                    }
-                    Ok(Err(reason)) => reason,
-                    Err(_) => format!("took longer than {} s", limit.as_secs()),
-                },
+            if let Err(error) = self.allowed(mirror, client) {
+                reasons.push(error.to_string());
+                forbidden = Some(error);
+                continue;
+            }
+            asked = true;
+            let reason = match timeout(limit, get(client, mirror, key, max_bytes)).await {
+                Ok(Ok(bytes)) => {
+                    self.remember(mirror, false);
+                    return Ok(bytes);
+                }
+                Ok(Err(reason)) => reason,
+                Err(_) => format!("took longer than {} s", limit.as_secs()),
             };
             self.remember(mirror, true);
             tracing::debug!(%mirror, %key, reason, "a mirror did not help");
             let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
             reasons.push(format!("{mirror} {reason}"));
         }
-        Err(BatchError::Unavailable { key: *key, reasons: reasons.join("; ") })
+        match forbidden {
+            // No other try would end otherwise.
+            Some(error) if !asked => Err(error),
+            _ => Err(BatchError::Unavailable { key: *key, reasons: reasons.join("; ") }),
+        }
     }
 
     /// The owner's mirrors and then the batch's, those without failures first.
@@ -207,7 +216,7 @@ async fn get(client: &Client, mirror: &Url, key: &Key, max_bytes: u64) -> Result
     let bytes = bytes.freeze();
     // Megabytes: off the threads that serve everybody.
     let hashed = bytes.clone();
-    let found = tokio::task::spawn_blocking(move || Key::of(&hashed)).await;
+    let found = spawn_blocking(move || Key::of(&hashed)).await;
     match found.map_err(|error| error.to_string())? == *key {
         true => Ok(bytes),
         false => Err("sent other bytes".to_owned()),

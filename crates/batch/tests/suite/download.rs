@@ -192,7 +192,8 @@ async fn nobody_makes_it_talk_to_its_own_network() {
     {
         let mirror: Url = format!("http://{host}:{port}/b").parse().unwrap();
         let error = downloader.manifest(&batch.at(vec![mirror]), &batch.root()).await.unwrap_err();
-        assert_eq!(error.code(), "BAT-006", "{host}");
+        // A name can have another address tomorrow.
+        assert_eq!(error.is_retryable(), host == "localhost", "{host}: {error}");
     }
     // Nor by a redirect.
     let target = format!("{secret}/objects/x");

@@ -183,7 +183,8 @@ impl Network {
             absent,
         );
         match call.call().await {
-            Ok(_) => Ok(mined(call).await),
+            // A node estimates at the gas price zero, at which the response is paid nothing: the payment's gas would be missing.
+            Ok(_) => Ok(mined(call.gas(RESPONSE_GAS)).await),
             Err(error) => Err(decode_revert(&error.as_revert_data().unwrap()).unwrap()),
         }
     }
@@ -209,6 +210,9 @@ impl Network {
         provider.anvil_mine(Some(u64::from(RESPONSE_BLOCKS) + 1), None).await.unwrap();
     }
 }
+
+/// More gas than a response of four operators takes.
+const RESPONSE_GAS: u64 = 400_000;
 
 async fn mined<P: Provider, D: CallDecoder>(call: CallBuilder<P, D>) -> TransactionReceipt {
     let receipt = call.send().await.unwrap().get_receipt().await.unwrap();

@@ -18,9 +18,11 @@ use alloy::primitives::{B256, keccak256};
 
 use crate::AttestationError;
 
-/// Holds the journal's lock until it is dropped or the process ends, however it ends.
+/// The memory of what an operator signed: one answer a task, for ever.
+///
+/// Holds the file's lock until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub struct Journal {
     path: PathBuf,
     file: File,
     /// Bytes of complete lines that are on disk.
@@ -32,7 +34,10 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens or creates the journal and takes its lock.
-    pub(crate) fn open(path: &Path) -> Result<Self, AttestationError> {
+    ///
+    /// # Errors
+    /// [`AttestationError::JournalInUse`], [`AttestationError::JournalDamaged`], [`AttestationError::Journal`].
+    pub fn open(path: &Path) -> Result<Self, AttestationError> {
         let failed = |source| AttestationError::Journal { path: path.to_owned(), source };
         let mut file = open_private(path).map_err(failed)?;
         match file.try_lock() {
@@ -58,13 +63,17 @@ impl Journal {
     }
 
     /// The message that is the answer to a task, if it has one.
-    pub(crate) fn answer(&self, task: B256) -> Option<B256> {
+    pub fn answer(&self, task: B256) -> Option<B256> {
         self.answers.get(&task).copied()
     }
 
     /// Makes `message` the answer to `task`: only after this may it be signed. Asking again for the same answer is
     /// fine.
-    pub(crate) fn record(&mut self, task: B256, message: B256) -> Result<(), AttestationError> {
+    ///
+    /// # Errors
+    /// [`AttestationError::Conflict`] if the task has another answer; [`AttestationError::Journal`], after which nothing more is
+    /// recorded until a restart.
+    pub fn record(&mut self, task: B256, message: B256) -> Result<(), AttestationError> {
         match self.answer(task) {
             Some(signed) if signed == message => return Ok(()),
             Some(signed) => return Err(AttestationError::Conflict { task, signed }),

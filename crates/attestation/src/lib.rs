@@ -15,6 +15,8 @@
 //! - The collector counts a signature only after it verified it against the registered key of whoever sent it, and
 //!   needs 67 % of the epoch's stake, the contract's rule.
 //!
+//! Keys, signatures and the journal are those of fast mode's operators too.
+//!
 //! # Non-goals
 //! Who is an operator is the registry's business; the collector takes a list. Which epoch and in which encoding the
 //! signature goes on chain is that of `collimate-contracts`.
@@ -36,6 +38,7 @@ pub use collector::{
     Collector, CollectorConfig, OperatorEndpoint, QUORUM_PERCENT, QuorumSignature,
 };
 pub use error::AttestationError;
+pub use journal::Journal;
 pub use keystore::{KeySource, PasswordSource, create_keystore, open_keystore};
 pub use operator::{AttestationRequest, Operator, OperatorConfig};
 pub use report::{CollectionReport, OperatorReport, OperatorState};

@@ -1,0 +1,102 @@
+//! One of four operators does what it wants; the batch is verified all the same.
+
+use alloy::primitives::{B256, FixedBytes, aliases::U96};
+use collimate_chain::anvil::DEVELOPMENT_CHAIN_ID;
+use collimate_contracts::fast_mode::response_message;
+use collimate_tasks::wire::{Refusal, TaskSignature};
+
+use crate::{
+    services::{Running, start_aggregator, start_operator},
+    world::{World, key, sample, until},
+};
+
+async fn post(aggregator: &Running, task: B256, answer: &TaskSignature) -> Result<(), Refusal> {
+    let url = format!("{}/v1/tasks/{task}/signatures", aggregator.url);
+    let answer = reqwest::Client::new().post(url).json(answer).send().await.unwrap();
+    match answer.status().is_success() {
+        true => Ok(()),
+        false => Err(answer.json().await.unwrap()),
+    }
+}
+
+async fn refused(aggregator: &Running, task: B256, answer: &TaskSignature) -> String {
+    post(aggregator, task, answer).await.unwrap_err().code
+}
+
+/// What operator `signer` signs for a task, said to be of operator `id`.
+fn answer(world: &World, task: B256, id: u32, signer: u8, systems: u64) -> TaskSignature {
+    let systems = U96::from(systems);
+    let message = response_message(DEVELOPMENT_CHAIN_ID, world.manager, task, systems);
+    TaskSignature {
+        operator_id: id,
+        proving_systems: systems,
+        signature: key(signer).sign(message).to_bytes().into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_one_of_four_sends_the_batch_is_verified() {
+    let world = World::start().await;
+    let aggregator = start_aggregator(&world, 5).await;
+    let batch = world.publish(vec![vec![sample("fibonacci")]]);
+    let earlier = world.create_for(&world.publish(vec![vec![sample("sha256_preimage")]])).await;
+    let task = world.create_for(&batch).await;
+    until("the aggregator sees the task", || aggregator.signatures_view(task.id)).await;
+    let unknown = B256::repeat_byte(9);
+    assert_eq!(refused(&aggregator, unknown, &answer(&world, unknown, 3, 3, 1)).await, "SIG-001");
+    // No point, and a point that is another's signature.
+    let honest = answer(&world, task.id, 3, 3, 1);
+    let garbage = TaskSignature { signature: FixedBytes([7; 48]), ..honest };
+    assert_eq!(refused(&aggregator, task.id, &garbage).await, "SIG-004");
+    let stolen = answer(&world, task.id, 0, 3, 1);
+    assert_eq!(refused(&aggregator, task.id, &stolen).await, "SIG-005", "in another's name");
+    let stranger = answer(&world, task.id, 3, 77, 1);
+    assert_eq!(refused(&aggregator, task.id, &stranger).await, "SIG-005", "with another key");
+    let outsider = answer(&world, task.id, 8, 3, 1);
+    assert_eq!(refused(&aggregator, task.id, &outsider).await, "SIG-003");
+    let replayed = answer(&world, earlier.id, 3, 3, 1);
+    assert_eq!(refused(&aggregator, task.id, &replayed).await, "SIG-005", "of another task");
+    let relabelled = TaskSignature { proving_systems: U96::from(2), ..honest };
+    assert_eq!(refused(&aggregator, task.id, &relabelled).await, "SIG-005", "of other systems");
+    // A real signature over other proof systems than the batch has: it stands alone.
+    post(&aggregator, task.id, &answer(&world, task.id, 3, 3, 2)).await.unwrap();
+    assert_eq!(refused(&aggregator, task.id, &honest).await, "SIG-006", "a second answer");
+    let url = format!("{}/v1/tasks/{}/signatures", aggregator.url, task.id);
+    let client = reqwest::Client::new();
+    for body in [vec![b'x'; 100_000], b"{}".to_vec()] {
+        let answer = client.post(&url).body(body).send().await.unwrap();
+        assert_eq!(answer.json::<Refusal>().await.unwrap().code, "SIG-008");
+    }
+    let mut operators = vec![];
+    for number in 0..3 {
+        operators.push(start_operator(&world, number, &[&aggregator]).await);
+    }
+    world.verified(&task).await;
+    assert!(world.is_verified(&batch, 0, 0).await);
+    // The fourth was silent about this one.
+    world.verified(&earlier).await;
+    let late = answer(&world, task.id, 3, 3, 1);
+    let closed = until("closed", || async {
+        let refusal = post(&aggregator, task.id, &late).await.unwrap_err();
+        (refusal.code == "SIG-002").then_some(refusal)
+    })
+    .await;
+    assert!(!closed.retryable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_four_are_no_quorum_whatever_they_send() {
+    let world = World::start().await;
+    let aggregator = start_aggregator(&world, 5).await;
+    let batch = world.publish(vec![vec![sample("fibonacci")]]);
+    let task = world.create_for(&batch).await;
+    until("the aggregator sees the task", || aggregator.signatures_view(task.id)).await;
+    for (id, systems) in [(0, 1), (1, 1), (0, 1), (2, 2), (3, 2)] {
+        let signer = u8::try_from(id).unwrap();
+        post(&aggregator, task.id, &answer(&world, task.id, id, signer, systems)).await.unwrap();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let view = aggregator.signatures_view(task.id).await.unwrap();
+    assert_eq!((view.answers.len(), view.response, view.status.as_str()), (2, None, "open"));
+    assert!(!world.is_verified(&batch, 0, 0).await);
+}

@@ -1,0 +1,248 @@
+//! Fast mode of the network that a [`Client`] is for.
+
+use std::{path::Path, time::Duration};
+
+use alloy::primitives::Address;
+use collimate_api::fast::{BatcherProblemCode, FeesAnswer, GroupAccepted, GroupId};
+use collimate_chain::signer::Signer;
+use reqwest::Url;
+
+use super::{
+    BatchPlace, BatcherClient, FastContracts, FastError, FastPayer, FastProof, GroupTerms,
+    LockState, ProofGroup, SignatureAggregator, SignedGroup, UploadProgress, VerificationBundle,
+    limits::NONCE_ATTEMPTS,
+};
+use crate::{Authorise, Client, FastModeProfile, SdkError, TxJournal};
+
+impl Client {
+    /// Fast mode, as the profile has it.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`].
+    pub fn fast_profile(&self) -> Result<&FastModeProfile, SdkError> {
+        self.profile().fast_mode.as_ref().ok_or_else(|| self.lacks("fast_mode"))
+    }
+
+    /// Fast mode's contracts, after checking chain and contracts. Connects once.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`], and those of [`FastContracts::connect`].
+    pub async fn fast_contracts(&self) -> Result<&FastContracts, SdkError> {
+        let (profile, chain) = (self.fast_profile()?, Some(self.profile().chain_id));
+        self.fast_contracts
+            .get_or_try_init(|| FastContracts::connect(self.provider.clone(), profile, chain))
+            .await
+    }
+
+    /// The batcher.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`] if the profile names none.
+    pub fn batcher(&self) -> Result<&BatcherClient, SdkError> {
+        self.fast_profile()?;
+        self.batcher.as_ref().ok_or_else(|| self.lacks("fast_mode.batcher_url"))
+    }
+
+    /// The batcher's account: the profile's, or else the one that the batcher itself names.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`] if the profile names neither account nor URL, and those of [`BatcherClient::info`].
+    pub async fn batcher_address(&self) -> Result<Address, SdkError> {
+        match self.fast_profile()?.batcher {
+            Some(batcher) => Ok(batcher),
+            None => Ok(self.batcher()?.info().await?.batcher),
+        }
+    }
+
+    /// Who sends fast mode's transactions with this key. `journal` is a folder in which transactions on their way are remembered.
+    ///
+    /// # Errors
+    /// Those of [`fast_contracts`](Self::fast_contracts) and [`TxJournal::open`].
+    pub async fn fast_payer(&self, signer: Signer, journal: &Path) -> Result<FastPayer, SdkError> {
+        let contracts = self.fast_contracts().await?;
+        let journal = TxJournal::open(journal)?;
+        Ok(FastPayer::new(self.provider.clone(), signer, journal, contracts))
+    }
+
+    /// The profile's signature aggregators.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`] if it names none; [`FastError::BadUrl`].
+    pub fn signature_aggregators(&self) -> Result<Vec<SignatureAggregator>, SdkError> {
+        let urls = &self.fast_profile()?.signature_aggregators;
+        if urls.is_empty() {
+            return Err(self.lacks("fast_mode.signature_aggregators"));
+        }
+        let aggregators = urls.iter().map(|url| SignatureAggregator::new(url, &self.settings));
+        Ok(aggregators.collect::<Result<_, _>>()?)
+    }
+
+    /// The profile's data services.
+    ///
+    /// # Errors
+    /// [`SdkError::ProfileLacks`] if it names none; [`FastError::BadUrl`].
+    pub fn data_services(&self) -> Result<Vec<Url>, SdkError> {
+        let urls = &self.fast_profile()?.data_services;
+        if urls.is_empty() {
+            return Err(self.lacks("fast_mode.data_services"));
+        }
+        let bad = |error: <Url as std::str::FromStr>::Err| FastError::BadUrl {
+            reason: error.to_string(),
+        };
+        let parsed = urls.iter().map(|url| url.parse().map_err(bad));
+        Ok(parsed.collect::<Result<_, FastError>>()?)
+    }
+
+    /// A `max_fee` with which a group need not wait for others: see [`sufficient_fee`].
+    ///
+    /// # Errors
+    /// Those of [`BatcherClient::fees`].
+    pub async fn sufficient_fee(&self, group: &ProofGroup) -> Result<u128, SdkError> {
+        Ok(sufficient_fee(&self.batcher()?.fees().await?, group.count()))
+    }
+
+    /// Signs for a group: with the account's next nonce, and a deadline by the chain's clock that the batcher takes.
+    ///
+    /// # Errors
+    /// [`FastError::CannotSend`] if the account has less than `max_fee`, or is unlocked; [`FastError::Signing`]; those of the node and
+    /// of the batcher.
+    pub async fn authorize_group(
+        &self,
+        group: ProofGroup,
+        max_fee: u128,
+        signer: &dyn Authorise,
+    ) -> Result<SignedGroup, SdkError> {
+        let (contracts, batcher) = (self.fast_contracts().await?, self.batcher()?);
+        let (info, user) = (batcher.info().await?, signer.account());
+        let on_chain = contracts.account(info.batcher, user).await?;
+        let cannot = |reason: String| Err(FastError::CannotSend { reason }.into());
+        if on_chain.state == LockState::Unlocked {
+            return cannot(format!(
+                "the account of {user} is unlocked; lock it, so that it can be charged"
+            ));
+        }
+        if on_chain.balance_wei.0 < max_fee {
+            return cannot(format!(
+                "{user} has {} wei with batcher {}, and the proofs may cost {max_fee}; deposit, or sign a lower fee",
+                on_chain.balance_wei, info.batcher
+            ));
+        }
+        let account = batcher.account(user).await?;
+        let lifetime = lifetime(self.settings.authorisation_lifetime, info);
+        let terms = GroupTerms {
+            chain_id: contracts.chain_id(),
+            payment_service: contracts.batcher_payments(),
+            batcher: info.batcher,
+            // A batcher whose node is behind cannot charge what the chain is past.
+            first_nonce: account.next_nonce.max(on_chain.nonce),
+            max_fee,
+            deadline: contracts.chain_time().await?.saturating_add(lifetime),
+        };
+        Ok(group.authorize(&terms, signer).await?)
+    }
+
+    /// Signs for a group and sends it. `keep` is given each signed group before it is sent: whoever keeps the authorisation can send the
+    /// same group again after a crash, and pays once.
+    ///
+    /// If another group of the account took the nonce meanwhile, it is signed again, but only once the chain is past the nonce that was
+    /// signed: two signatures that can both be charged could both be.
+    ///
+    /// # Errors
+    /// [`FastError::NonceTaken`]; those of [`authorize_group`](Self::authorize_group), [`BatcherClient::submit`] and `keep`.
+    pub async fn submit_group(
+        &self,
+        group: ProofGroup,
+        max_fee: u128,
+        signer: &dyn Authorise,
+        keep: &mut (dyn FnMut(&SignedGroup) -> Result<(), SdkError> + Send),
+        progress: &UploadProgress,
+    ) -> Result<(SignedGroup, GroupAccepted), SdkError> {
+        let mut signed = self.authorize_group(group, max_fee, signer).await?;
+        let mut attempts = 1;
+        loop {
+            keep(&signed)?;
+            let error = match self.batcher()?.submit(&signed, progress).await {
+                Ok(accepted) => return Ok((signed, accepted)),
+                Err(error) => error,
+            };
+            let wanted = error.problem().and_then(|problem| problem.expected_nonce);
+            let Some(expected) = wanted.filter(|_| error.is(BatcherProblemCode::WrongNonce)) else {
+                return Err(error.into());
+            };
+            let first_nonce = signed.authorization().first_nonce;
+            if attempts >= NONCE_ATTEMPTS || !self.is_past(&signed).await? {
+                return Err(FastError::NonceTaken { signed: first_nonce, expected }.into());
+            }
+            tracing::debug!(first_nonce, expected, "another group took the nonce");
+            signed = self.authorize_group(signed.into_group(), max_fee, signer).await?;
+            attempts += 1;
+        }
+    }
+
+    /// Whether a signature can never be charged: the chain is past its nonce or its deadline.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn is_past(&self, signed: &SignedGroup) -> Result<bool, SdkError> {
+        let (contracts, authorization) = (self.fast_contracts().await?, signed.authorization());
+        let account = contracts.account(authorization.batcher, authorization.user).await?;
+        if account.nonce > authorization.first_nonce {
+            return Ok(true);
+        }
+        Ok(contracts.chain_time().await? > authorization.deadline)
+    }
+
+    /// Fetches the verification data of a group, which must be these proofs in this order, and checks all of it against them. What comes
+    /// back belongs together, whoever runs the batcher; whether the operators verified it, [`FastContracts::verify`] asks the chain.
+    ///
+    /// # Errors
+    /// [`FastError::GroupNotYet`] until the group is in a batch; [`FastError::OtherAnswer`], [`FastError::OtherProof`] and
+    /// [`FastError::BundleInconsistent`] for data of something else; those of [`BatcherClient::group`].
+    pub async fn verification_bundles(
+        &self,
+        id: &GroupId,
+        proofs: &[FastProof],
+    ) -> Result<Vec<VerificationBundle>, SdkError> {
+        let answer = self.batcher()?.group(id).await?;
+        let Some(batch) = &answer.batch else {
+            let (id, status, waited) = (*id, answer.status, Duration::ZERO);
+            return Err(FastError::GroupNotYet { id, status, waited }.into());
+        };
+        if answer.proofs.len() != proofs.len() {
+            return Err(FastError::OtherAnswer {
+                field: "the number of proofs",
+                expected: proofs.len().to_string(),
+                found: answer.proofs.len().to_string(),
+            }
+            .into());
+        }
+        let fast = self.fast_profile()?;
+        let place = BatchPlace {
+            chain_id: self.profile().chain_id,
+            service_manager: fast.service_manager,
+            sender: fast.batcher_payments,
+            batch_root: batch.root,
+            task_id: batch.task_id,
+        };
+        let pairs = proofs.iter().zip(&answer.proofs);
+        let bundles =
+            pairs.map(|(proof, data)| VerificationBundle::of_answer(proof, &place, batch, data));
+        Ok(bundles.collect::<Result<_, _>>()?)
+    }
+}
+
+/// A `max_fee` with which so many proofs need not wait for others to share a batch's price: what a batch alone costs now, or the
+/// batcher's minimum. It is the most that they may cost; the price is the batch's, the same for everybody in it.
+#[must_use]
+pub fn sufficient_fee(fees: &FeesAnswer, proofs: u32) -> u128 {
+    fees.min_fee_per_proof.0.saturating_mul(u128::from(proofs)).max(fees.instant_fee.0)
+}
+
+/// Seconds that an authorisation holds: as wanted, within what the batcher takes. A tenth of each limit is left for blocks that come
+/// between.
+fn lifetime(wanted: Duration, info: &collimate_api::fast::BatcherInfo) -> u64 {
+    let limits = &info.limits;
+    let longest = limits.max_deadline_seconds.saturating_sub(limits.max_deadline_seconds / 10);
+    let shortest = limits.min_deadline_seconds.saturating_add(limits.min_deadline_seconds / 10);
+    wanted.as_secs().max(shortest).min(longest)
+}

@@ -21,7 +21,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::{path::Path, sync::Arc, time::Duration};
 //! use collimate_sdk::{Client, GatewaySettings, NetworkProfile, ProofGroup, FastProof, Signer};
-//! use collimate_sdk::fast::{GroupStatus, KeyFile, ProofFiles, ProofSystemId};
+//! use collimate_sdk::fast::{GroupStatus, KeptGroups, KeyFile, ProofFiles, ProofSystemId};
 //!
 //! let patience = Duration::from_secs(120);
 //! let profile = NetworkProfile::read(Path::new(".collimate/devnet/network.json"))?;
@@ -43,9 +43,9 @@
 //! };
 //! let group = ProofGroup::new(vec![FastProof::verify(files.read()?)?])?;
 //! let max_fee = client.sufficient_fee(&group).await?;
-//! let (signed, _) = client
-//!     .submit_group(group, max_fee, &signer, &mut |_| Ok(()), &(Arc::new(|_, _| ()) as _))
-//!     .await?;
+//! let (kept, progress) = (KeptGroups::new(Path::new("groups")), Arc::new(|_, _| ()) as _);
+//! let sent = client.submit_group(group, max_fee, &signer, Some(&kept), &progress).await?;
+//! let signed = sent.signed;
 //! client.batcher()?.wait(&signed.id(), GroupStatus::Batched, patience, &mut |_| ()).await?;
 //! for bundle in client.verification_bundles(&signed.id(), signed.group().proofs()).await? {
 //!     let block = client.fast_contracts().await?.wait_verified(&bundle, 1, patience).await?;
@@ -63,6 +63,7 @@ mod direct;
 mod error;
 mod files;
 mod group;
+mod kept;
 pub mod limits;
 mod payer;
 mod proof;
@@ -71,7 +72,7 @@ mod task;
 
 pub use batcher::{BatcherClient, ExpectedBatcher, UploadProgress};
 pub use bundle::{BatchPlace, VerificationBundle};
-pub use client::sufficient_fee;
+pub use client::{Submission, sufficient_fee};
 pub use collimate_api::fast::{
     BatcherAccount, BatcherInfo, BatcherProblem, BatcherProblemCode, FeesAnswer, GroupAccepted,
     GroupAnswer, GroupEnd, GroupEvent, GroupId, GroupStatus, SignedAuthorization, Wei,
@@ -84,7 +85,9 @@ pub use direct::DirectBatch;
 pub use error::FastError;
 pub use files::{InputsFile, KeyFile, ProofFiles};
 pub use group::{GroupTerms, ProofGroup, SignedGroup, group_id};
+pub use kept::{GroupParties, KeptGroups};
 pub use payer::{FastDeposit, FastPayer, FastWithdrawal, Mined, Reclaimed, Responded};
 pub use proof::{FastProof, ProofParts};
+pub use reqwest::Url;
 pub use responses::{FinishedResponse, SignatureAggregator};
 pub use task::FastTask;

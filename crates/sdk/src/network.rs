@@ -79,15 +79,13 @@ pub struct FastModeProfile {
     pub service_manager: Address,
     /// The `BatcherPaymentService`: users' accounts with batchers.
     pub batcher_payments: Address,
-    /// The batcher's account, which alone can charge what is deposited for it; absent where batches are made by hand.
+    /// The batcher's account: it alone can charge what is deposited for it, and it signs receipts. Absent where batches are made by
+    /// hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batcher: Option<Address>,
     /// The batcher, http or https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batcher_url: Option<String>,
-    /// Who signs the batcher's receipts; absent where that is the batcher's account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipt_signer: Option<Address>,
     /// Data services from which operators download, http or https: what a batch made by hand names as its mirrors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data_services: Vec<String>,
@@ -104,7 +102,6 @@ impl From<FastModeDeployment> for FastModeProfile {
             batcher_payments: deployment.batcher_payments,
             batcher: None,
             batcher_url: None,
-            receipt_signer: None,
             data_services: vec![],
             signature_aggregators: vec![],
         }
@@ -118,7 +115,6 @@ impl fmt::Debug for FastModeProfile {
             .field("service_manager", &self.service_manager)
             .field("batcher_payments", &self.batcher_payments)
             .field("batcher", &self.batcher)
-            .field("receipt_signer", &self.receipt_signer)
             .finish_non_exhaustive()
     }
 }

@@ -8,11 +8,22 @@ use collimate_chain::signer::Signer;
 use reqwest::Url;
 
 use super::{
-    BatchPlace, BatcherClient, FastContracts, FastError, FastPayer, FastProof, GroupTerms,
-    LockState, ProofGroup, SignatureAggregator, SignedGroup, UploadProgress, VerificationBundle,
-    limits::NONCE_ATTEMPTS,
+    BatchPlace, BatcherClient, FastContracts, FastError, FastPayer, FastProof, GroupParties,
+    GroupTerms, KeptGroups, LockState, ProofGroup, SignatureAggregator, SignedGroup,
+    UploadProgress, VerificationBundle, limits::NONCE_ATTEMPTS,
 };
 use crate::{Authorise, Client, FastModeProfile, SdkError, TxJournal};
+
+/// A group that a batcher accepted.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// What was signed.
+    pub signed: SignedGroup,
+    /// The batcher's answer, checked.
+    pub accepted: GroupAccepted,
+    /// Whether it was signed before, by a submission that may have been interrupted.
+    pub resumed: bool,
+}
 
 impl Client {
     /// Fast mode, as the profile has it.
@@ -141,42 +152,93 @@ impl Client {
         Ok(group.authorize(&terms, signer).await?)
     }
 
-    /// Signs for a group and sends it. `keep` is given each signed group before it is sent: whoever keeps the authorisation can send the
-    /// same group again after a crash, and pays once.
+    /// Signs for a group and sends it. With `kept`, what is signed is kept before it is sent, and the same proofs sent again, also by
+    /// another process after a crash, are the same group, paid once.
     ///
-    /// If another group of the account took the nonce meanwhile, it is signed again, but only once the chain is past the nonce that was
-    /// signed: two signatures that can both be charged could both be.
+    /// What was signed before is signed anew only if both signatures cannot be charged: if the chain is past the old one's nonce or
+    /// deadline, or if both take the same nonce.
     ///
     /// # Errors
-    /// [`FastError::NonceTaken`]; those of [`authorize_group`](Self::authorize_group), [`BatcherClient::submit`] and `keep`.
+    /// [`FastError::NonceTaken`]; [`SdkError::File`] if it cannot be kept; those of [`authorize_group`](Self::authorize_group) and
+    /// [`BatcherClient::submit`].
     pub async fn submit_group(
         &self,
         group: ProofGroup,
         max_fee: u128,
         signer: &dyn Authorise,
-        keep: &mut (dyn FnMut(&SignedGroup) -> Result<(), SdkError> + Send),
+        kept: Option<&KeptGroups>,
         progress: &UploadProgress,
-    ) -> Result<(SignedGroup, GroupAccepted), SdkError> {
-        let mut signed = self.authorize_group(group, max_fee, signer).await?;
-        let mut attempts = 1;
-        loop {
-            keep(&signed)?;
+    ) -> Result<Submission, SdkError> {
+        let parties = self.group_parties(signer.account()).await?;
+        let before = match kept {
+            Some(kept) => kept.find(&parties, &group)?,
+            None => None,
+        };
+        let mut resumed = before.is_some();
+        let mut signed = match before {
+            Some(signed) => signed,
+            None => self.sign_and_keep(group, max_fee, signer, kept, &parties).await?,
+        };
+        for _ in 0..NONCE_ATTEMPTS {
             let error = match self.batcher()?.submit(&signed, progress).await {
-                Ok(accepted) => return Ok((signed, accepted)),
+                Ok(accepted) => return Ok(Submission { signed, accepted, resumed }),
                 Err(error) => error,
             };
-            let wanted = error.problem().and_then(|problem| problem.expected_nonce);
-            let Some(expected) = wanted.filter(|_| error.is(BatcherProblemCode::WrongNonce)) else {
+            let old = signed.authorization().clone();
+            let is_stale = error.is(BatcherProblemCode::WrongNonce)
+                || error.is(BatcherProblemCode::AlreadyEnded)
+                || error.is(BatcherProblemCode::BadDeadline)
+                || (error.is(BatcherProblemCode::FeeTooLow) && max_fee > old.max_fee.0);
+            if !is_stale {
                 return Err(error.into());
-            };
-            let first_nonce = signed.authorization().first_nonce;
-            if attempts >= NONCE_ATTEMPTS || !self.is_past(&signed).await? {
-                return Err(FastError::NonceTaken { signed: first_nonce, expected }.into());
             }
-            tracing::debug!(first_nonce, expected, "another group took the nonce");
-            signed = self.authorize_group(signed.into_group(), max_fee, signer).await?;
-            attempts += 1;
+            let was_resumed = std::mem::replace(&mut resumed, false);
+            if !was_resumed && !error.is(BatcherProblemCode::WrongNonce) {
+                // What was signed just now is refused: the same again would be, too.
+                return Err(error.into());
+            }
+            let is_past = self.is_past(&signed).await?;
+            let next = self.authorize_group(signed.into_group(), max_fee, signer).await?;
+            let (was, now) = (old.first_nonce, next.authorization().first_nonce);
+            if !is_past && was != now {
+                return Err(FastError::NonceTaken { signed: was, expected: now }.into());
+            }
+            tracing::debug!(was, now, %error, "a group is signed anew");
+            if let Some(kept) = kept {
+                kept.keep(&parties, &next)?;
+            }
+            signed = next;
         }
+        let nonce = signed.authorization().first_nonce;
+        Err(FastError::NonceTaken { signed: nonce, expected: nonce }.into())
+    }
+
+    /// Who pays whom when a group of this user is sent to the profile's batcher.
+    ///
+    /// # Errors
+    /// Those of [`batcher_address`](Self::batcher_address).
+    pub async fn group_parties(&self, user: Address) -> Result<GroupParties, SdkError> {
+        Ok(GroupParties {
+            chain_id: self.profile().chain_id,
+            payment_service: self.fast_profile()?.batcher_payments,
+            batcher: self.batcher_address().await?,
+            user,
+        })
+    }
+
+    async fn sign_and_keep(
+        &self,
+        group: ProofGroup,
+        max_fee: u128,
+        signer: &dyn Authorise,
+        kept: Option<&KeptGroups>,
+        parties: &GroupParties,
+    ) -> Result<SignedGroup, SdkError> {
+        let signed = self.authorize_group(group, max_fee, signer).await?;
+        if let Some(kept) = kept {
+            kept.keep(parties, &signed)?;
+        }
+        Ok(signed)
     }
 
     /// Whether a signature can never be charged: the chain is past its nonce or its deadline.

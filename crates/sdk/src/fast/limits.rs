@@ -9,11 +9,6 @@ pub const MAX_FILE_BYTES: u64 = 16 << 20;
 pub const MAX_PATH: usize = 24;
 /// Bytes of a bundle's file: public inputs of 64 KiB in hexadecimal, and some.
 pub const MAX_BUNDLE_BYTES: u64 = 1 << 20;
-/// Gas of a response, besides what each absent operator takes: four operators take 215,750, the registry's cold words and some
-/// calldata may come on top. What is not used is not paid.
-pub const RESPONSE_GAS: u64 = 350_000;
-/// Gas that each absent operator adds to a response: 21,700 are measured.
-pub const ABSENT_OPERATOR_GAS: u64 = 30_000;
 /// Blocks of one `eth_getLogs` request at first; halved when the node finds that too much.
 pub const BLOCKS_PER_REQUEST: u64 = 2_000;
 /// Pause between two questions to the chain while something is waited for.

@@ -17,13 +17,10 @@ use collimate_contracts::{
         withdrawCall,
     },
 };
-use collimate_tasks::TaskStatus;
+use collimate_tasks::{ServiceManager, TaskStatus};
 use serde::Serialize;
 
-use super::{
-    DirectBatch, FastContracts, FastError, FastTask, FinishedResponse, LockState,
-    limits::{ABSENT_OPERATOR_GAS, RESPONSE_GAS},
-};
+use super::{DirectBatch, FastContracts, FastError, FastTask, FinishedResponse, LockState};
 use crate::{SdkError, TxJournal, sending::Sender};
 
 /// Sends fast mode's transactions from one account. Each is in a block when its method returns; the same call after an interruption
@@ -300,8 +297,7 @@ impl FastPayer {
             Some(input) => input,
             None => response.call().clone(),
         };
-        let absent = u64::try_from(response.absent().len()).unwrap_or(u64::MAX);
-        let gas = RESPONSE_GAS.saturating_add(absent.saturating_mul(ABSENT_OPERATOR_GAS));
+        let gas = ServiceManager::response_gas(response.absent().len());
         let make = |key: String| TxRequest {
             gas_limit: Some(gas.min(MAX_TRANSACTION_GAS)),
             max_cost,

@@ -168,7 +168,7 @@ impl FastNetwork {
         let service = SignaturesService::bind(config, parts).await.unwrap();
         let url = format!("http://{}", service.local_addr());
         let stop = self.stop.child_token();
-        tokio::spawn(async move { service.run(stop).await.unwrap() });
+        tokio::spawn(service.run(stop));
         url
     }
 

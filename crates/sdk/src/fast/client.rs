@@ -3,14 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use alloy::primitives::Address;
-use collimate_api::fast::{BatcherProblemCode, FeesAnswer, GroupAccepted, GroupId};
+use collimate_api::fast::{BatcherLimits, BatcherProblemCode, FeesAnswer, GroupAccepted, GroupId};
 use collimate_chain::signer::Signer;
 use reqwest::Url;
 
 use super::{
     BatchPlace, BatcherClient, FastContracts, FastError, FastPayer, FastProof, GroupParties,
     GroupTerms, KeptGroups, LockState, ProofGroup, SignatureAggregator, SignedGroup,
-    UploadProgress, VerificationBundle, limits::NONCE_ATTEMPTS,
+    UploadProgress, VerificationBundle,
+    limits::{MAX_LIFETIME, NONCE_ATTEMPTS},
 };
 use crate::{Authorise, Client, FastModeProfile, SdkError, TxJournal};
 
@@ -97,10 +98,9 @@ impl Client {
         if urls.is_empty() {
             return Err(self.lacks("fast_mode.data_services"));
         }
-        let bad = |error: <Url as std::str::FromStr>::Err| FastError::BadUrl {
-            reason: error.to_string(),
-        };
-        let parsed = urls.iter().map(|url| url.parse().map_err(bad));
+        let parsed = urls.iter().map(|url| {
+            url.parse::<Url>().map_err(|error| FastError::BadUrl { reason: error.to_string() })
+        });
         Ok(parsed.collect::<Result<_, FastError>>()?)
     }
 
@@ -139,7 +139,7 @@ impl Client {
             ));
         }
         let account = batcher.account(user).await?;
-        let lifetime = lifetime(self.settings.authorisation_lifetime, info);
+        let lifetime = lifetime(self.settings.authorisation_lifetime, &info.limits);
         let terms = GroupTerms {
             chain_id: contracts.chain_id(),
             payment_service: contracts.batcher_payments(),
@@ -300,11 +300,33 @@ pub fn sufficient_fee(fees: &FeesAnswer, proofs: u32) -> u128 {
     fees.min_fee_per_proof.0.saturating_mul(u128::from(proofs)).max(fees.instant_fee.0)
 }
 
-/// Seconds that an authorisation holds: as wanted, within what the batcher takes. A tenth of each limit is left for blocks that come
-/// between.
-fn lifetime(wanted: Duration, info: &collimate_api::fast::BatcherInfo) -> u64 {
-    let limits = &info.limits;
+/// Seconds that an authorisation holds: as wanted, within what the batcher takes, of whose limits a tenth is left for blocks that come
+/// between. A batcher that wants signatures to hold for ever gets none that it takes.
+fn lifetime(wanted: Duration, limits: &BatcherLimits) -> u64 {
     let longest = limits.max_deadline_seconds.saturating_sub(limits.max_deadline_seconds / 10);
     let shortest = limits.min_deadline_seconds.saturating_add(limits.min_deadline_seconds / 10);
-    wanted.as_secs().max(shortest).min(longest)
+    wanted.as_secs().max(shortest.min(MAX_LIFETIME.as_secs())).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authorisation_holds_as_long_as_wanted_and_as_the_batcher_takes_and_never_for_ever() {
+        let limits = |min_deadline_seconds, max_deadline_seconds| BatcherLimits {
+            max_proofs: 1,
+            max_group_bytes: 1,
+            upload_seconds: 1,
+            min_deadline_seconds,
+            max_deadline_seconds,
+            max_pending_groups: 1,
+        };
+        let hour = |limits| lifetime(Duration::from_secs(3_600), &limits);
+        assert_eq!(hour(limits(60, 7_200)), 3_600);
+        assert_eq!(hour(limits(10_000, 100_000)), 11_000);
+        assert_eq!(hour(limits(60, 1_000)), 900);
+        assert_eq!(hour(limits(u64::MAX, u64::MAX)), 86_400);
+        assert_eq!(hour(limits(0, 0)), 0);
+    }
 }

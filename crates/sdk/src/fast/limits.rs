@@ -19,3 +19,5 @@ pub const UPLOAD_CHUNK_BYTES: usize = 64 << 10;
 pub const POLLS_BEFORE_EVENTS: u32 = 15;
 /// How often a group is signed anew because its nonce was used meanwhile.
 pub const NONCE_ATTEMPTS: u32 = 3;
+/// Longest time that an authorisation is made to hold because a batcher wants it: until its end it can be charged.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);

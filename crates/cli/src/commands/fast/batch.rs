@@ -149,7 +149,7 @@ impl CreateBatchArgs {
             return Ok(client.data_services()?);
         }
         let parse = |text: &String| {
-            text.parse().map_err(|error: <Url as std::str::FromStr>::Err| CliError::Malformed {
+            text.parse::<Url>().map_err(|error| CliError::Malformed {
                 what: format!("the mirror {text:?}"),
                 reason: error.to_string(),
                 remedy: "give an address such as https://data.example.org",

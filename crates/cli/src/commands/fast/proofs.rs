@@ -82,7 +82,7 @@ impl ProofsArgs {
             None => self.named(maker)?,
         };
         let count = files.len();
-        let read = |(index, files): (usize, ProofFiles)| {
+        let read = |(index, files): (usize, ProofFiles)| -> Result<FastProof, CliError> {
             let parts = files.read()?;
             let place = format!("[{}/{count}] {}", index + 1, parts.name);
             if self.no_verify {
@@ -96,18 +96,19 @@ impl ProofsArgs {
 
     fn named(&self, maker: Address) -> Result<Vec<ProofFiles>, CliError> {
         let generator = self.generator.unwrap_or(maker);
-        let described = find(&self.proofs)?.into_iter().map(|proof| {
-            let key = match (self.program_id, &self.vk) {
-                (Some(id), _) => KeyFile::Id(id),
-                (None, Some(path)) => KeyFile::File(path.clone()),
-                (None, None) => KeyFile::File(self.key_beside(&proof)?),
-            };
-            let public_inputs = match &self.public_inputs {
-                Some(text) => Some(inputs(text, None)?),
-                None => self.inputs_beside(&proof).map(InputsFile::File),
-            };
-            Ok(ProofFiles { system: self.system, proof, key, public_inputs, generator })
-        });
+        let described =
+            find(&self.proofs)?.into_iter().map(|proof| -> Result<ProofFiles, CliError> {
+                let key = match (self.program_id, &self.vk) {
+                    (Some(id), _) => KeyFile::Id(id),
+                    (None, Some(path)) => KeyFile::File(path.clone()),
+                    (None, None) => KeyFile::File(self.key_beside(&proof)?),
+                };
+                let public_inputs = match &self.public_inputs {
+                    Some(text) => Some(inputs(text, None)?),
+                    None => self.inputs_beside(&proof).map(InputsFile::File),
+                };
+                Ok(ProofFiles { system: self.system, proof, key, public_inputs, generator })
+            });
         described.collect()
     }
 
@@ -121,7 +122,7 @@ impl ProofsArgs {
         let listed: Vec<Listed> =
             serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         let folder = list.parent().unwrap_or(Path::new(""));
-        let described = listed.into_iter().map(|listed| {
+        let described = listed.into_iter().map(|listed| -> Result<ProofFiles, CliError> {
             let system = parse_system(&listed.system).map_err(malformed)?;
             let key = match (listed.program_id, listed.vk) {
                 (Some(id), None) => KeyFile::Id(id),

@@ -145,8 +145,10 @@ fn ended(answer: &GroupAnswer) -> FastError {
     let code = answer.code.as_deref().unwrap_or_default();
     let end = GroupEnd::ALL.iter().copied().find(|end| end.as_str() == code);
     let text = answer.reason.as_deref().unwrap_or("the batcher gave no reason");
+    // It goes to terminals.
+    let text: String = text.chars().filter(|character| !character.is_control()).collect();
     let reason = match end {
-        Some(_) if text.starts_with('[') => text.to_owned(),
+        Some(_) if text.starts_with('[') => text,
         Some(end) => format!("[{}] {text}", end.as_str()),
         None => format!("[SDK-078] {code} {text}"),
     };

@@ -25,7 +25,6 @@ use collimate_operator::ProofSystems;
 use collimate_verifiers::{ProgramKey, ProofSystemId, VerifierPool};
 
 #[path = "../../verifiers/tests/suite/fixtures/mod.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
 mod fixtures;
 #[path = "../../verifiers/tests/suite/honest.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]

@@ -10,7 +10,7 @@ use collimate_tasks::{ServiceManager, TaskError, TaskStatus};
 
 use crate::{Answer, Evidence, EvidenceError, Response};
 
-/// Checks evidence that [`check`](crate::check) found to hold against the chain: the contract that the reader trusts has the task as
+/// Checks evidence that [`check`](crate::check()) found to hold against the chain: the contract that the reader trusts has the task as
 /// verified, and the transaction has the answer as the file says.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ pub struct Verdict {
 /// Checks evidence without any node: the task's fields make its id, the pointer names the manifest, the manifest has the task's root,
 /// the parts are those of the leaf, and the native verifier refuses them. Takes as long as a verification.
 ///
-/// That operators answered this task, and with what, is the chain's to say: [`check_on_chain`](crate::check_on_chain).
+/// That operators answered this task, and with what, is the chain's to say: [`check_on_chain()`](crate::check_on_chain).
 ///
 /// # Errors
 /// The first thing that does not hold.

@@ -73,6 +73,7 @@ fn is_of_the_proof(error: &VerifyError) -> bool {
 #[cfg(test)]
 mod tests {
     use collimate_batch::Part;
+    use collimate_core::{Commitment, ProgramId};
     use collimate_verifiers::VerifiedProof;
 
     use super::*;
@@ -80,7 +81,7 @@ mod tests {
     fn item() -> Item {
         Item {
             proving_system: 0,
-            program_id: [7; 32].into(),
+            program_id: ProgramId([7; 32]),
             proof: Part::of(b"proof"),
             public_inputs: Part::of(b"inputs"),
             verification_key: None,
@@ -89,8 +90,8 @@ mod tests {
     }
 
     fn verified(program: u8, values: &[u8]) -> Result<VerifiedProof, VerifyError> {
-        let program_id = [program; 32].into();
-        let commitment = collimate_core::Commitment::new(values, &program_id);
+        let program_id = ProgramId([program; 32]);
+        let commitment = Commitment::new(values, &program_id);
         Ok(VerifiedProof { program_id, public_values: values.to_vec(), commitment, sp1: None })
     }
 

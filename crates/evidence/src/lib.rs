@@ -8,7 +8,7 @@
 //!                                      └─ the native verifier refuses them
 //! ```
 //!
-//! [`check`] follows these arrows from the task's id to the verifier's refusal, without any node: it says that a task of this
+//! [`check()`] follows these arrows from the task's id to the verifier's refusal, without any node: it says that a task of this
 //! id is about a batch with a bad proof. [`check_on_chain`] adds that the contract *that the reader trusts* has this task as verified,
 //! with the answer as the file has it.
 //!

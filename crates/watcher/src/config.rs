@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
+    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
     time::Duration,
 };
 
@@ -58,7 +58,7 @@ impl Sampling {
 }
 
 /// How a watcher works.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WatcherConfig {
     /// Where it answers about what it found; port 0 takes any free one.
     pub listen: SocketAddr,
@@ -95,6 +95,18 @@ pub struct WatcherConfig {
     pub download_tries: NonZeroUsize,
     /// Gets a `POST` with JSON for each mismatch.
     pub alert_webhook: Option<Url>,
+}
+
+impl fmt::Debug for WatcherConfig {
+    /// Without the seed, and the webhook's address, which may hold a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatcherConfig")
+            .field("listen", &self.listen)
+            .field("service_manager", &self.service_manager)
+            .field("ledger", &self.ledger)
+            .field("sampling", &self.sampling)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WatcherConfig {

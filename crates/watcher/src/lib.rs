@@ -11,9 +11,9 @@
 //! # What holds
 //! - **Never a false alarm.** A mismatch is reported only if the manifest is the one whose hash is in the task's pointer, its root is
 //!   the task's, the downloaded bytes have its hashes, the native verifier refuses them, the evidence that was put together
-//!   passes [`collimate_evidence::check`], and the chain has the task as verified. A time-out, a download that failed, a proof
+//!   passes [`collimate_evidence::check()`], and the chain has the task as verified. A time-out, a download that failed, a proof
 //!   system that is not verified here, a proof over a limit of size: each is counted, as something else.
-//! - **Unforeseeable samples.** Which leaves are checked follows from the seed and the task's id alone ([`sample`]): the same
+//! - **Unforeseeable samples.** Which leaves are checked follows from the seed and the task's id alone ([`sample()`]): the same
 //!   again for whoever knows the seed, and unknown to whoever makes a batch. So the seed is secret; it is in the ledger only.
 //! - **Nothing twice, nothing lost.** What was found is on disk before anything follows from it; after a crash the ledger says
 //!   what is still to be done, alerts that nobody was told of among it.

@@ -1,4 +1,4 @@
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fmt, fs, net::SocketAddr, path::Path, sync::Arc};
 
 use alloy::providers::Provider;
 use collimate_chain::ChainError;
@@ -31,11 +31,19 @@ pub async fn run(
 }
 
 /// A watcher whose port is open and whose ledger is locked, but which does nothing yet.
-#[derive(Debug)]
 pub struct WatcherService {
     server: Server,
     worker: Arc<Worker>,
     watch: WatchSettings,
+}
+
+impl fmt::Debug for WatcherService {
+    /// Without the seed, and the webhook's address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatcherService")
+            .field("local_addr", &self.local_addr())
+            .finish_non_exhaustive()
+    }
 }
 
 impl WatcherService {

@@ -1,6 +1,7 @@
 //! The project's own clients: the object store's over S3, the downloader of batches.
 
 use collimate_batch::{DownloadSettings, Downloader, Group, Item, Manifest, Part, Pointer};
+use collimate_core::ProgramId;
 use collimate_objects::{Key, ObjectsError};
 
 use crate::world::{KEY_ID, SECRET, World, code, files};
@@ -8,7 +9,7 @@ use crate::world::{KEY_ID, SECRET, World, code, files};
 fn item(proof: &[u8], inputs: &[u8]) -> Item {
     Item {
         proving_system: 0,
-        program_id: [7; 32].into(),
+        program_id: ProgramId([7; 32]),
         proof: Part::of(proof),
         public_inputs: Part::of(inputs),
         verification_key: None,

@@ -1,7 +1,13 @@
 //! What the key's holder may write, and how much.
 
+use std::time::Duration;
+
 use collimate_objects::Key;
 use reqwest::{Method, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::world::{KEY_ID, SECRET, World, code, files, refusal};
 
@@ -99,6 +105,40 @@ async fn the_store_s_name_is_given_once() {
     assert_eq!(read.text().await.unwrap(), name);
     let refused = world.s3(KEY_ID, "not the secret at all").name().await.unwrap_err();
     assert_eq!(code(&refused), "OBJ-006");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_stall_are_cut_off_and_give_their_memory_back() {
+    let world = World::with(|config| {
+        config.max_object_bytes = 4 << 10;
+        config.upload_memory_bytes = 4 << 10;
+        config.connections.request_timeout = Some(Duration::from_millis(500));
+    })
+    .await;
+    let (batcher, body) = (world.s3(KEY_ID, SECRET), vec![7; 4 << 10]);
+    let path = format!("/batches/objects/{}", Key::of(&body));
+    let headers = sign(&world, &path, &body, KEY_ID, SECRET);
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
+        .collect();
+    let head = |signed: &str| {
+        let host = world.address;
+        format!("PUT {path} HTTP/1.1\r\nhost: {host}\r\n{signed}content-length: 4096\r\n\r\nfew")
+    };
+    // An unsigned one never gets as far as the memory.
+    let mut unsigned = TcpStream::connect(world.address).await.unwrap();
+    unsigned.write_all(head("").as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    unsigned.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 403", "before its body is there");
+    // A signed one holds all of it, for a while.
+    let mut stalled = TcpStream::connect(world.address).await.unwrap();
+    stalled.write_all(head(&headers).as_bytes()).await.unwrap();
+    batcher.put(vec![1; 4 << 10]).await.unwrap();
+    stalled.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 408");
+    assert_eq!(files(&world.folder), [Key::of(&[1; 4 << 10]).to_string()]);
 }
 
 /// A request that the key's holder signs, with the object store's own signer.

@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use alloy::primitives::{Address, B256, TxHash};
 use collimate_chain::ChainError;
+use collimate_evidence::EvidenceError;
 use collimate_sdk::{GatewayError, ProblemCode, SdkError};
 use collimate_verifiers::VerifyError;
 use thiserror::Error;
@@ -61,6 +62,8 @@ pub(crate) enum CliError {
     Sdk(#[from] SdkError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
 }
 
 impl From<GatewayError> for CliError {
@@ -102,6 +105,7 @@ impl CliError {
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
+            Self::Evidence(error) => error.code(),
         }
     }
 
@@ -129,13 +133,15 @@ impl CliError {
                 | SdkError::ProfileLacks { .. }
                 | SdkError::File { action: "read", .. },
             ) => USAGE,
+            Self::Evidence(error) if error.denies() => DOES_NOT_HOLD,
+            Self::Evidence(EvidenceError::Unreadable { .. }) => USAGE,
             Self::Declined | Self::Sdk(SdkError::CannotOrder { .. }) => REFUSED,
             Self::NotCredited { .. } => NOT_YET,
             Self::Rejected(_) => DOES_NOT_HOLD,
             Self::Sdk(SdkError::Gateway(error)) => of_gateway(error),
             Self::Sdk(SdkError::Chain(error)) | Self::Chain(error) => of_chain(error),
             Self::Sdk(error) if error.denies() => DOES_NOT_HOLD,
-            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) => ENVIRONMENT,
+            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) | Self::Evidence(_) => ENVIRONMENT,
         }
     }
 

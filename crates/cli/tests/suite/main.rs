@@ -9,6 +9,7 @@
 
 mod checks;
 mod command;
+mod evidence;
 #[path = "../../../sdk/tests/suite/network/mod.rs"]
 mod network;
 mod networks;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     blob::BlobArgs,
     deposit::DepositArgs,
+    fast::FastArgs,
     inclusion::InclusionArgs,
     network::NetworkArgs,
     program_id::ProgramIdArgs,
@@ -20,7 +21,7 @@ use crate::commands::{
     wallet::WalletArgs,
 };
 
-/// Submit proofs for aggregation, and check what Ethereum says about them on your own.
+/// Submit proofs for aggregation or to fast mode, and check what Ethereum says about them on your own.
 #[derive(Debug, Parser)]
 #[command(
     name = "collimate",
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     VerifyEvidence(VerifyEvidenceArgs),
     /// Fetch, check and decode the blobs of a run
     Blob(BlobArgs),
+    /// Have proofs verified by operators within seconds: fast mode
+    Fast(FastArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  \
         collimate completions bash > /etc/bash_completion.d/collimate")]

@@ -2,6 +2,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod deposit;
+pub(crate) mod fast;
 pub(crate) mod inclusion;
 pub(crate) mod network;
 pub(crate) mod program_id;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome, CliError> {
         Command::VerifyBundle(args) => on_runtime(verify_bundle::run(args, networks, progress)),
         Command::VerifyEvidence(args) => on_runtime(verify_evidence::run(args, networks, progress)),
         Command::Blob(args) => on_runtime(blob::run(args, networks, progress)),
+        Command::Fast(args) => on_runtime(fast::run(args, networks, progress)),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

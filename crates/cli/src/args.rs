@@ -16,6 +16,7 @@ use crate::commands::{
     submit::SubmitArgs,
     verify::VerifyArgs,
     verify_bundle::VerifyBundleArgs,
+    verify_evidence::VerifyEvidenceArgs,
     verify_inclusion::VerifyInclusionArgs,
     wallet::WalletArgs,
 };
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     VerifyInclusion(Box<VerifyInclusionArgs>),
     /// Check an inclusion bundle: alone, or against a contract
     VerifyBundle(VerifyBundleArgs),
+    /// Check evidence that operators of fast mode signed for a proof that does not hold
+    VerifyEvidence(VerifyEvidenceArgs),
     /// Fetch, check and decode the blobs of a run
     Blob(BlobArgs),
     /// Have proofs verified by operators within seconds: fast mode

@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use alloy::primitives::{Address, B256, TxHash};
 use collimate_chain::ChainError;
+use collimate_evidence::EvidenceError;
 use collimate_sdk::{
     FastError, GatewayError, ProblemCode, SdkError,
     fast::{BatcherProblemCode, GroupEnd},
@@ -64,6 +65,8 @@ pub(crate) enum CliError {
     Sdk(#[from] SdkError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
 }
 
 impl From<FastError> for CliError {
@@ -111,6 +114,7 @@ impl CliError {
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
+            Self::Evidence(error) => error.code(),
         }
     }
 
@@ -138,6 +142,8 @@ impl CliError {
                 | SdkError::ProfileLacks { .. }
                 | SdkError::File { action: "read", .. },
             ) => USAGE,
+            Self::Evidence(error) if error.denies() => DOES_NOT_HOLD,
+            Self::Evidence(EvidenceError::Unreadable { .. }) => USAGE,
             Self::Declined | Self::Sdk(SdkError::CannotOrder { .. }) => REFUSED,
             Self::NotCredited { .. } => NOT_YET,
             Self::Rejected(_) => DOES_NOT_HOLD,
@@ -145,7 +151,7 @@ impl CliError {
             Self::Sdk(SdkError::Fast(error)) => of_fast(error),
             Self::Sdk(SdkError::Chain(error)) | Self::Chain(error) => of_chain(error),
             Self::Sdk(error) if error.denies() => DOES_NOT_HOLD,
-            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) => ENVIRONMENT,
+            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) | Self::Evidence(_) => ENVIRONMENT,
         }
     }
 

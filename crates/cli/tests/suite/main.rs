@@ -9,6 +9,7 @@
 
 mod checks;
 mod command;
+mod evidence;
 mod fast;
 #[path = "../../../sdk/tests/suite/fast_network/mod.rs"]
 mod fast_network;

@@ -17,6 +17,7 @@
 //! | [`status`] | the words for where a proof or a run stands |
 //! | [`problem`] | errors, with their stable codes |
 //! | [`aligned`] | the form of Aligned's gateway, for its clients |
+//! | [`fast`] | the batcher's interface: fast mode |
 //!
 //! Conventions: bytes, hashes and addresses are `0x` hexadecimal; times are seconds since 1970; fields that are absent have
 //! no value yet. Answers may grow fields: readers ignore those that they do not know.
@@ -26,6 +27,7 @@
 pub mod accounts;
 pub mod aligned;
 pub mod authorisation;
+pub mod fast;
 pub mod paths;
 pub mod problem;
 pub mod proofs;

@@ -220,6 +220,41 @@ impl BatcherLedger {
             .collect()
     }
 
+    /// Groups that wait and whose deadline is before a second since 1970, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn overdue_groups(
+        &self,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<[u8; 32]>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT id AS "id: [u8; 32]" FROM fast_groups
+            WHERE batcher_id = $1 AND status = 'accepted' AND deadline < $2 ORDER BY sequence LIMIT $3"#,
+            self.id,
+            to_i64("deadline", before)?,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// These groups, in this order. One that is not there is left out.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn groups(&self, ids: &[[u8; 32]]) -> Result<Vec<FastGroup>, StoreError> {
+        let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.to_vec()).collect();
+        let rows = select_groups!(
+            "JOIN unnest($1::bytea[]) WITH ORDINALITY AS named (id, place) ON named.id = g.id \
+             WHERE g.batcher_id = $2 ORDER BY named.place",
+            &ids,
+            self.id
+        );
+        rows.fetch_all(&self.pool).await?.into_iter().map(GroupRow::into_group).collect()
+    }
+
     /// How many groups wait, counted up to `most`.
     ///
     /// # Errors

@@ -55,7 +55,9 @@ test-proving: build setup-guests ## run the tests that prove (hours), and rebuil
 	$(step) '$(cargo_prover) test --release --locked --workspace proving -- --ignored --test-threads=1'
 	$(step) 'COLLIMATE_PROVER=$(prover_binary) $(cargo) test --release --locked --workspace proving -- --ignored --test-threads=1'
 
-test-slow: test-api test-proving ## run what `make test` leaves out: test-api and test-proving
+test-slow: test-api test-minutes test-proving ## run what `make test` leaves out
+test-minutes: ## run the tests that wait for minutes
+	$(step) '$(cargo) test --release --locked --workspace minutes -- --ignored'
 test-api: ## let schemathesis look for server errors of the gateway (minutes)
 	$(step) 'scripts/setup.sh --api'
 	$(step) 'COLLIMATE_SCHEMATHESIS=$(SCHEMATHESIS_DIR)/bin/schemathesis $(cargo) test --release --locked --workspace schemathesis -- --ignored'
@@ -88,5 +90,5 @@ bench: build ## measure speed and memory (docs/benchmarks.md; gas is in contract
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'
 
-.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving test-slow test-api \
+.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving test-slow test-api test-minutes \
         lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench bench-proving

@@ -11,9 +11,13 @@ use collimate_chain::{ChainError, signer::Signer};
 use collimate_objects::{Key, Objects};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::Store;
+use collimate_tasks::ServiceManager;
 use serde::Serialize;
 
-use crate::{config::Config, serve::chain};
+use crate::{
+    config::Config,
+    serve::{chain, fast_mode},
+};
 
 /// One thing that was tried.
 #[derive(Debug, Serialize)]
@@ -62,6 +66,10 @@ async fn findings(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("aggregator.key", account(config).await));
         findings.push(Finding::new("aggregator.prover_url", prover(config).await));
     }
+    let fast_mode = config.operator.as_ref().is_some_and(|operator| operator.fast_mode.is_some());
+    if fast_mode || config.signatures.is_some() {
+        findings.push(Finding::new("fast mode", service_manager(config).await));
+    }
     findings.extend(machine::findings(config));
     findings
 }
@@ -77,6 +85,13 @@ async fn contract(config: &Config) -> Result<String> {
     let program = AggregationPrograms::committed()?.chunk_aggregator.program_id;
     ServiceContract::check(provider, deployment.service, program).await?;
     Ok(format!("{} takes proofs of {program}", deployment.service))
+}
+
+async fn service_manager(config: &Config) -> Result<String> {
+    let (provider, deployment) = chain(config).await?;
+    let address = fast_mode::contracts(&deployment)?.service_manager;
+    let manager = ServiceManager::open(provider, address).await?;
+    Ok(format!("{address} takes answers for {} blocks", manager.response_blocks()))
 }
 
 async fn objects(config: &Config) -> Result<String> {

@@ -12,6 +12,7 @@ mod gateway;
 mod operator;
 mod payments;
 mod run;
+mod signatures;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub(crate) use database::Database;
 pub(crate) use gateway::GatewaySettings;
 pub(crate) use operator::OperatorSettings;
 pub(crate) use payments::Payments;
+pub(crate) use signatures::SignaturesSettings;
 pub(crate) use telemetry::TelemetrySettings;
 
 /// Everything that the services are told.
@@ -55,6 +57,8 @@ pub(crate) struct Config {
     pub aggregator: Option<AggregatorSettings>,
     #[serde(default)]
     pub operator: Option<OperatorSettings>,
+    #[serde(default)]
+    pub signatures: Option<SignaturesSettings>,
     #[serde(default)]
     pub telemetry: TelemetrySettings,
 }
@@ -102,7 +106,9 @@ impl Config {
                 &mut operator.password_file,
                 &mut operator.journal,
             ]);
+            paths.extend(operator.fast_mode.as_mut().map(|fast_mode| &mut fast_mode.journal));
         }
+        paths.extend(self.signatures.as_mut().map(|signatures| &mut signatures.transactions));
         for path in paths {
             *path = base.join(&*path);
         }
@@ -115,6 +121,7 @@ impl Config {
         let keys = [
             self.gateway.as_mut().map(|gateway| &mut gateway.key),
             self.aggregator.as_mut().map(|aggregator| &mut aggregator.key),
+            self.signatures.as_mut().map(|signatures| &mut signatures.key),
         ];
         for key in keys.into_iter().flatten() {
             let SignerSource::Keystore { path, password } = key else { continue };

@@ -12,6 +12,8 @@
 //! Everything that must survive is below one folder. After a kill, the same command goes on where it
 //! was: the chain is adopted, runs are resumed, finished jobs are not proven again.
 
+mod fast_mode;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -43,6 +45,7 @@ use prometheus::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use self::fast_mode::FastMode;
 use crate::{
     deployment,
     driver::{Parts, driver, gateway_deployment, payment_service, signing_context},
@@ -126,6 +129,8 @@ const RECEIPT_ACCOUNT: usize = 8;
 const CONFIRMATIONS: NonZeroU64 = NonZeroU64::MIN.saturating_add(1);
 /// The cost that the aggregator may spend on one transaction on a devnet, in wei: one ether.
 const MAX_COST: u128 = 1_000_000_000_000_000_000;
+/// Pause between two looks at the chain.
+const POLL: Duration = Duration::from_millis(200);
 
 /// A running devnet.
 #[derive(Debug)]
@@ -145,6 +150,7 @@ pub(crate) struct Devnet {
     gateway: JoinHandle<()>,
     payments: JoinHandle<()>,
     operators: Vec<JoinHandle<()>>,
+    fast_mode: FastMode,
     prover: Option<JoinHandle<()>>,
     postgres: Option<EmbeddedPostgres>,
     anvil: Anvil,
@@ -221,7 +227,7 @@ impl Devnet {
                 continue;
             }
             let program = programs.chunk_aggregator.program_id;
-            let folder = state.join("operators").join(number.to_string());
+            let folder = operators::folder(state, number);
             let service = operators::bind(number, context, program, &folder).await?;
             endpoints
                 .insert(operators::address(number)?, format!("http://{}", service.local_addr()));
@@ -234,6 +240,16 @@ impl Devnet {
         }
         operators::begin_epoch(&deployment, &rpc_url).await?;
         say(&format!("{OPERATORS} operators registered, {} of them run here", operators.len()));
+
+        let here = (0..OPERATORS).filter(|number| {
+            !options.absent.contains(number)
+                && options.operator.iter().all(|(other, _)| other != number)
+        });
+        let fast_mode = FastMode::start(&deployment, &rpc_url, state, here, &services).await?;
+        say(&format!(
+            "fast mode: operators verify batches, signatures are collected at {}",
+            fast_mode.signatures_url
+        ));
 
         let verifiers = VerifierPool::for_this_machine()?;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
@@ -265,7 +281,7 @@ impl Devnet {
                 contract: payment_service(&deployment)?,
                 start_block: deployment.block,
                 confirmations: CONFIRMATIONS,
-                poll_interval: Duration::from_millis(200),
+                poll_interval: POLL,
                 follow: FollowConfig::default(),
             },
         );
@@ -325,6 +341,7 @@ impl Devnet {
             gateway,
             payments,
             operators,
+            fast_mode,
             prover,
             postgres,
             anvil,
@@ -341,6 +358,7 @@ impl Devnet {
         for operator in self.operators {
             operator.await?;
         }
+        self.fast_mode.stopped().await?;
         if let Some(prover) = self.prover {
             prover.await?;
         }

@@ -1,6 +1,9 @@
 //! The devnet's operators: public keys' secrets that everybody knows, as with anvil's accounts.
 
-use std::{net::Ipv4Addr, path::Path};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use alloy::{
     primitives::{Address, U256},
@@ -28,9 +31,14 @@ pub(crate) fn address(number: u32) -> Result<Address> {
 }
 
 /// The BLS key of an operator. Anybody can compute it: it is for development chains alone.
-fn key(number: u32) -> Result<SecretKey> {
+pub(crate) fn key(number: u32) -> Result<SecretKey> {
     let seed = keccak256(&[b"collimate devnet operator", &number.to_be_bytes()]);
     Ok(SecretKey::from_seed(&seed)?)
+}
+
+/// Folder of what an operator signed.
+pub(crate) fn folder(state: &Path, number: u32) -> PathBuf {
+    state.join("operators").join(number.to_string())
 }
 
 /// Registers an operator, unless it is.

@@ -1,5 +1,7 @@
 //! `serve`: the services that a configuration names, in one process.
 
+pub(crate) mod fast_mode;
+
 use std::{num::NonZeroU64, num::NonZeroUsize, time::Duration};
 
 use alloy::{
@@ -46,8 +48,17 @@ pub(crate) enum Service {
     Payments,
     /// Turns queued proofs into runs on chain
     Aggregator,
-    /// Verifies final proofs and signs them
+    /// Verifies final proofs, and batches of fast mode, and signs them
     Operator,
+    /// Collects operators' signatures of fast mode, and answers tasks
+    Signatures,
+}
+
+impl Service {
+    /// Whether it has a database: operators and signature aggregators trust nobody's.
+    const fn has_database(self) -> bool {
+        matches!(self, Self::Gateway | Self::Payments | Self::Aggregator)
+    }
 }
 
 /// What services share: each part is there if one of them needs it.
@@ -131,6 +142,7 @@ fn configured(config: &Config) -> Vec<Service> {
         (Service::Gateway, config.gateway.is_some()),
         (Service::Aggregator, config.aggregator.is_some()),
         (Service::Operator, config.operator.is_some()),
+        (Service::Signatures, config.signatures.is_some()),
     ];
     let optional = optional.into_iter().filter_map(|(service, there)| there.then_some(service));
     std::iter::once(Service::Payments).chain(optional).collect()
@@ -145,16 +157,18 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) -> Result<()> {
     let services = if services.is_empty() { configured(&config) } else { services };
-    if services == [Service::Operator] {
-        // An operator trusts nobody's database, and has none.
-        return operator(&config).await?.run(shutdown).await.map_err(Into::into);
-    }
-    let shared = Shared::connect(&config).await?;
+    let shared = match services.iter().any(|service| service.has_database()) {
+        true => Some(Shared::connect(&config).await?),
+        false => None,
+    };
+    let metrics = shared.as_ref().map_or_else(Registry::new, |shared| shared.metrics.clone());
     let stop = shutdown.child_token();
     let mut running = JoinSet::new();
-    let mut started = start(&config, &services, &shared, &stop, &mut running).await;
+    let mut started =
+        start(&config, &services, shared.as_ref(), &metrics, &stop, &mut running).await;
     if started.is_ok() {
-        started = observe(&config, &services, &shared, tracer, &stop, &mut running).await;
+        let tracer = tracer.filter(|_| services.contains(&Service::Aggregator));
+        started = observe(&config, shared.as_ref(), metrics, tracer, &stop, &mut running).await;
     }
     let mut outcome = match started {
         Ok(()) => running.join_next().await.map_or(Ok(()), |ended| ended?),
@@ -164,70 +178,118 @@ pub(crate) async fn run(
     while let Some(ended) = running.join_next().await {
         outcome = outcome.and(ended?);
     }
-    let closed = shared.close().await;
+    let closed = match shared {
+        Some(shared) => shared.close().await,
+        None => Ok(()),
+    };
     outcome.and(closed)
 }
 
 async fn start(
     config: &Config,
     services: &[Service],
-    shared: &Shared,
+    shared: Option<&Shared>,
+    metrics: &Registry,
     stop: &CancellationToken,
     running: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
+    for service in services.iter().filter(|service| !service.has_database()) {
+        start_alone(*service, config, metrics, stop, running).await?;
+        tracing::info!(?service, "started");
+    }
+    let Some(shared) = shared else { return Ok(()) };
     let mut watched = Watched {
         runs: Some((shared.store.clone(), stored(&shared.deployment))),
         ..Watched::default()
     };
-    for service in services {
-        let stop = stop.clone();
-        match service {
-            Service::Gateway => {
-                let gateway = gateway(config, shared).await?;
-                running.spawn(async move { Ok(gateway.run(stop).await?) });
-            }
-            Service::Payments => {
-                let poller = poller(config, shared).await?;
-                watched.poller = Some(poller.clone());
-                running.spawn(async move { Ok(poller.run(stop).await?) });
-            }
-            Service::Aggregator => {
-                let (aggregator, account) = aggregator(config, shared).await?;
-                watched.troubles = Some(aggregator.troubles());
-                watched.fees = Some(aggregator.fees());
-                watched.account = Some((shared.provider.clone(), account));
-                running.spawn(async move {
-                    aggregator.run(stop).await;
-                    Ok(())
-                });
-            }
-            Service::Operator => {
-                let operator = operator(config).await?;
-                tracing::info!(listen = %operator.local_addr(), "operator");
-                running.spawn(async move { Ok(operator.run(stop).await?) });
-            }
-        }
+    for service in services.iter().filter(|service| service.has_database()) {
+        start_with_database(*service, config, shared, &mut watched, stop, running).await?;
         tracing::info!(?service, "started");
     }
-    running.spawn(metrics::run(watched, shared.metrics.clone(), stop.clone()));
+    running.spawn(metrics::run(watched, metrics.clone(), stop.clone()));
+    Ok(())
+}
+
+/// Services that need the chain alone.
+async fn start_alone(
+    service: Service,
+    config: &Config,
+    metrics: &Registry,
+    stop: &CancellationToken,
+    running: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    if service == Service::Signatures {
+        let signatures = fast_mode::signatures(config, metrics.clone()).await?;
+        let stop = stop.clone();
+        running.spawn(async move {
+            signatures.run(stop).await;
+            Ok(())
+        });
+    }
+    if service == Service::Operator {
+        let (operator, stopped) = (operator(config).await?, stop.clone());
+        tracing::info!(listen = %operator.local_addr(), "operator");
+        running.spawn(async move { Ok(operator.run(stopped).await?) });
+        if let Some(operator) = fast_mode::operator(config, metrics.clone()).await? {
+            let stop = stop.clone();
+            running.spawn(async move {
+                operator.run(stop).await;
+                Ok(())
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn start_with_database(
+    service: Service,
+    config: &Config,
+    shared: &Shared,
+    watched: &mut Watched,
+    stop: &CancellationToken,
+    running: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    let stop = stop.clone();
+    match service {
+        Service::Gateway => {
+            let gateway = gateway(config, shared).await?;
+            running.spawn(async move { Ok(gateway.run(stop).await?) });
+        }
+        Service::Payments => {
+            let poller = poller(config, shared).await?;
+            watched.poller = Some(poller.clone());
+            running.spawn(async move { Ok(poller.run(stop).await?) });
+        }
+        Service::Aggregator => {
+            let (aggregator, account) = aggregator(config, shared).await?;
+            watched.troubles = Some(aggregator.troubles());
+            watched.fees = Some(aggregator.fees());
+            watched.account = Some((shared.provider.clone(), account));
+            running.spawn(async move {
+                aggregator.run(stop).await;
+                Ok(())
+            });
+        }
+        Service::Operator | Service::Signatures => {}
+    }
     Ok(())
 }
 
 /// What tells about the services beside their log.
 async fn observe(
     config: &Config,
-    services: &[Service],
-    shared: &Shared,
+    shared: Option<&Shared>,
+    metrics: Registry,
     tracer: Option<SdkTracer>,
     stop: &CancellationToken,
     running: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
-    if let Some(tracer) = tracer.filter(|_| services.contains(&Service::Aggregator)) {
+    if let (Some(tracer), Some(shared)) = (tracer, shared) {
         let steps = Steps::new(tracer, shared.store.clone(), stored(&shared.deployment));
         running.spawn(steps.run(stop.clone()));
     }
     if let Some(address) = config.telemetry.metrics_listen {
-        let page = Page::bind(address, shared.metrics.clone()).await?;
+        let page = Page::bind(address, metrics).await?;
         running.spawn(page.run(stop.clone()));
     }
     Ok(())

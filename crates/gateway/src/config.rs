@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
-use crate::rate::Rate;
+use collimate_http::Rate;
 
 /// Settings of a gateway.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use axum::{
     },
 };
 use collimate_api::{Problem, ProblemCode, ProofEvent as ApiEvent, ProofId};
+use collimate_http::{ClientKey, Entry};
 use collimate_store::ProofEvent;
 use futures::stream;
 use prometheus::IntGauge;
@@ -21,7 +22,6 @@ use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
 use crate::{
     ask::OfProof,
-    client::{ClientKey, Entry},
     fault::Fault,
     shared::{Shared, seconds},
 };

@@ -14,11 +14,12 @@ use axum::{
 };
 use collimate_api::{ProblemCode, paths};
 use collimate_chain::{ChainError, provider::check_chain, signer::Signer};
+use collimate_http::{Bounded, PerClient, RateLimit, Server, ServerLimits};
 use collimate_objects::Objects;
 use collimate_store::{ProofSystem, Store};
 use collimate_verifiers::VerifierPool;
 use prometheus::Registry;
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
@@ -26,17 +27,13 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     GatewayConfig, GatewayError, accounts, aligned,
     authorise::Signatures,
-    bounded::Bounded,
-    client::PerClient,
     events,
     fault::Fault,
     inclusion::{self, Chain},
     metrics::Metrics,
     openapi::Document,
     proofs,
-    rate::RateLimit,
     respond::respond,
-    server::Server,
     service,
     shared::Shared,
     spool::Spool,
@@ -85,7 +82,6 @@ pub struct Gateway {
     router: Router,
     shared: Arc<Shared>,
     config: GatewayConfig,
-    local_addr: SocketAddr,
 }
 
 impl Gateway {
@@ -107,10 +103,7 @@ impl Gateway {
         })?;
         let address = config.listen;
         let failed = |source| GatewayError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let local_addr = listener.local_addr().map_err(failed)?;
-        let server = Server {
-            listener,
+        let limits = ServerLimits {
             max_connections: config.max_connections.get(),
             // Behind a proxy all connections come from it, and limiting clients by connections is its business.
             max_per_client: match config.trusted_proxies {
@@ -118,18 +111,20 @@ impl Gateway {
                 _ => config.max_connections.get(),
             },
             header_timeout: config.header_timeout,
+            request_timeout: None,
             stop_timeout: config.stop_timeout,
-            open: metrics.connections.clone(),
         };
+        let server = Server::bind(address, limits).await.map_err(failed)?;
+        let server = server.counted_by(metrics.connections.clone());
         let shared = Arc::new(share(&config, parts, spool, metrics));
         let router = router(&shared);
-        Ok(Self { server, router, shared, config, local_addr })
+        Ok(Self { server, router, shared, config })
     }
 
     /// The address that it listens on.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.server.local_addr()
     }
 
     /// Answers until `shutdown`, then finishes the requests in work, but waits for no client longer than the configured limit.
@@ -138,7 +133,8 @@ impl Gateway {
     /// # Errors
     /// None today: a connection's error ends that connection only.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
-        let Self { server, router, shared, config, local_addr } = self;
+        let Self { server, router, shared, config } = self;
+        let local_addr = server.local_addr();
         tracing::info!(address = %local_addr, "gateway listens");
         let sweeping = tokio::spawn(sweep::run(Arc::clone(&shared), config.sweep_interval));
         let stopped = shared.shutdown.clone();

@@ -12,13 +12,12 @@ use alloy::{primitives::B256, providers::DynProvider};
 use axum::{Json, extract::State};
 use collimate_api::{Inclusion, Problem, ProblemCode, ProofId};
 use collimate_core::{Commitment, ProgramId, tree::MerkleTree};
+use collimate_http::Bounded;
 use collimate_sdk::{Aggregation, InclusionBundle, InclusionPath, Run as ChainRun, SdkError};
 use collimate_store::{Proof, ProofStatus, Run, RunId};
 use tokio::{sync::OnceCell, time::timeout};
 
-use crate::{
-    ask::OfProof, bounded::Bounded, fault::Fault, gateway::GatewayDeployment, shared::Shared,
-};
+use crate::{ask::OfProof, fault::Fault, gateway::GatewayDeployment, shared::Shared};
 
 /// Runs in memory: a tree of a full run takes 1.5 MB.
 pub(crate) const REMEMBERED: usize = 8;

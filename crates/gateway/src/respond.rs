@@ -11,11 +11,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use collimate_api::{Problem, ProblemCode, aligned::AlignedAnswer, paths, problem};
+use collimate_http::ClientKey;
 use futures::FutureExt;
 use serde_json::json;
 use tracing::{Instrument, field::Empty};
 
-use crate::{aligned, client::ClientKey, fault::Fault, rest::Rest, shared::Shared};
+use crate::{aligned, fault::Fault, rest::Rest, shared::Shared};
 
 pub(crate) async fn respond(
     State(shared): State<Arc<Shared>>,

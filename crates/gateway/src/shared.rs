@@ -8,6 +8,7 @@ use std::{
 use alloy::primitives::Address;
 use collimate_api::SigningDomain;
 use collimate_chain::signer::Signer;
+use collimate_http::{Bounded, ClientKey, PerClient, RateLimit};
 use collimate_objects::Objects;
 use collimate_store::{Account, PaymentContract, RunId, Store};
 use tokio::sync::Semaphore;
@@ -15,13 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authorise::Signatures,
-    bounded::Bounded,
-    client::{ClientKey, PerClient},
     fault::Fault,
     gateway::GatewayDeployment,
     inclusion::{Chain, RunTree},
     metrics::Metrics,
-    rate::RateLimit,
     spool::Spool,
     upload::FormRules,
     verify::Verifiers,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use collimate_core::{ProgramId, keccak256};
+use collimate_http::Bounded;
 use collimate_store::ProofSystem;
 use collimate_verifiers::{
     ProofSystem as Verifier, Submission, VerifiedProof, VerifierPool, VerifyError,
@@ -13,7 +14,7 @@ use collimate_verifiers::{
 };
 use tokio::{sync::Semaphore, time::Instant, time::sleep, time::timeout};
 
-use crate::{bounded::Bounded, fault::Fault, metrics::Metrics};
+use crate::{fault::Fault, metrics::Metrics};
 
 /// Verdicts in memory, each with up to 64 KiB of public values.
 const REMEMBERED: usize = 256;

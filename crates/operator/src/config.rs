@@ -9,6 +9,7 @@ use alloy::{
 };
 use collimate_attestation::SecretKey;
 use collimate_batch::{DownloadSettings, limits::MAX_PROVING_SYSTEM};
+use collimate_http::ServerLimits;
 use collimate_tasks::WatchSettings;
 use collimate_verifiers::ProofSystem;
 use prometheus::Registry;
@@ -21,6 +22,8 @@ use crate::OperatorError;
 pub struct OperatorConfig {
     /// Where it answers about tasks; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// What its connections are held to.
+    pub connections: ServerLimits,
     /// The `AlignedLayerServiceManager`.
     pub service_manager: Address,
     /// What it signed; its own, on a disk that survives a restart.
@@ -58,6 +61,7 @@ impl OperatorConfig {
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             listen,
+            connections: ServerLimits::default(),
             service_manager,
             journal,
             aggregators: vec![],

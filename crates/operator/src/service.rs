@@ -1,16 +1,14 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
+use collimate_http::Server;
 use collimate_tasks::{ServiceManager, WatchSettings, watch};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     OperatorConfig, OperatorError, OperatorParts, check::Checker, http::router,
     limits::QUEUED_CHANGES, metrics::Metrics, sign::Signer, worker::Worker,
 };
-
-/// Time for requests in work to end at a stop.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// Answers tasks until `shutdown`.
 ///
@@ -21,14 +19,14 @@ pub async fn run(
     parts: OperatorParts,
     shutdown: CancellationToken,
 ) -> Result<(), OperatorError> {
-    OperatorService::bind(config, parts).await?.run(shutdown).await
+    OperatorService::bind(config, parts).await?.run(shutdown).await;
+    Ok(())
 }
 
 /// An operator whose port is open and whose journal is locked, but which does nothing yet.
 #[derive(Debug)]
 pub struct OperatorService {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    server: Server,
     worker: Arc<Worker>,
     watch: WatchSettings,
 }
@@ -48,44 +46,31 @@ impl OperatorService {
         let checker = Checker::new(&config, systems, metrics.clone())?;
         let worker = Worker::new(&config, manager, checker, signer, metrics)?;
         let address = config.listen;
-        let failed = |source| OperatorError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let local_addr = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, local_addr, worker: Arc::new(worker), watch: config.watch })
+        let server = Server::bind(address, config.connections).await;
+        let server = server.map_err(|source| OperatorError::Listen { address, source })?;
+        Ok(Self { server, worker: Arc::new(worker), watch: config.watch })
     }
 
     /// The address that it listens on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.server.local_addr()
     }
 
     /// Works until `shutdown`. Afterwards the port is free and the journal unlocked; verifications that are running end by
     /// themselves. Dropping it ends it too, at once.
-    ///
-    /// # Errors
-    /// [`OperatorError::Listen`] if the listener fails.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), OperatorError> {
-        let Self { listener, local_addr, worker, watch: settings } = self;
-        tracing::info!(address = %local_addr, "operator listens");
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { server, worker, watch: settings } = self;
+        tracing::info!(address = %server.local_addr(), "operator listens");
         let journal = CloseJournal(worker.signer.clone());
         let (changed, changes) = mpsc::channel(QUEUED_CHANGES);
         // Dropped at the end, which ends every task in it.
         let mut running = JoinSet::new();
         running.spawn(watch(worker.manager.clone(), settings, changed, shutdown.clone()));
         running.spawn(Arc::clone(&worker).run(changes));
-        let serving = axum::serve(listener, router(worker))
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        let served = tokio::select! {
-            served = serving.into_future() => served,
-            () = async {
-                shutdown.cancelled().await;
-                tokio::time::sleep(DRAIN).await;
-            } => Ok(()),
-        };
+        server.run(router(worker), shutdown).await;
         running.shutdown().await;
         drop(journal);
-        served.map_err(|source| OperatorError::Listen { address: local_addr, source })
     }
 }
 

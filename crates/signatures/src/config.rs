@@ -5,6 +5,7 @@ use alloy::{
     providers::DynProvider,
 };
 use collimate_chain::tx::{TxManager, TxStore};
+use collimate_http::ServerLimits;
 use collimate_tasks::WatchSettings;
 use prometheus::Registry;
 
@@ -13,6 +14,8 @@ use prometheus::Registry;
 pub struct SignaturesConfig {
     /// Where it listens; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// What its connections are held to.
+    pub connections: ServerLimits,
     /// The `AlignedLayerServiceManager`.
     pub service_manager: Address,
     /// How tasks are followed.
@@ -35,6 +38,7 @@ impl SignaturesConfig {
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             listen,
+            connections: ServerLimits::default(),
             service_manager,
             watch: WatchSettings::default(),
             max_verifications: processors.saturating_mul(NonZeroUsize::MIN.saturating_add(1)),

@@ -113,18 +113,21 @@ impl Responder {
             let stored = self.store.find(&key).await.map_err(ChainError::Store)?;
             let input = match stored {
                 // Sent before a restart, with the signatures that were there then.
-                Some(record) if record.status.is_pending() => Some(record.input),
+                Some(record) if record.status.is_pending() => Some((record.input, None)),
                 Some(record) if record.status != TransactionStatus::Rejected => {
                     *failed = failed.saturating_add(1);
                     continue;
                 }
-                _ => task.response(),
+                _ => task.response().map(|(input, gas)| (input, Some(gas))),
             };
-            let Some(input) = input else { return Err(SignaturesError::Stopped) };
+            let Some((input, gas_limit)) = input else { return Err(SignaturesError::Stopped) };
             let paid = task.announced.task.respondToTaskFeeLimit;
             let max_cost = Some(paid.saturating_add(self.subsidy).min(self.max_cost));
-            let request =
-                TxRequest { max_cost, ..TxRequest::call(key, self.manager.address(), input) };
+            let request = TxRequest {
+                max_cost,
+                gas_limit,
+                ..TxRequest::call(key, self.manager.address(), input)
+            };
             match self.transactions.send(request).await {
                 Ok(receipt) => {
                     tracing::info!(task = %id, ?receipt, "a task is answered");

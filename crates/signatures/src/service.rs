@@ -2,17 +2,16 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use alloy::primitives::{Address, B256};
 use collimate_attestation::{PublicKey, Signature};
+use collimate_http::Server;
 use collimate_tasks::{
     ServiceManager, TaskChange, WatchSettings, watch,
     wire::{Acknowledged, TaskSignature},
 };
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, mpsc},
     task::{JoinSet, spawn_blocking},
 };
@@ -23,9 +22,6 @@ use crate::{
     metrics::Metrics, respond::Responder, task::TaskEntry,
 };
 
-/// Time for requests in work to end at a stop.
-const DRAIN: Duration = Duration::from_secs(5);
-
 /// Collects signatures and answers tasks until `shutdown`.
 ///
 /// # Errors
@@ -35,7 +31,8 @@ pub async fn run(
     parts: SignaturesParts,
     shutdown: CancellationToken,
 ) -> Result<(), SignaturesError> {
-    SignaturesService::bind(config, parts).await?.run(shutdown).await
+    SignaturesService::bind(config, parts).await?.run(shutdown).await;
+    Ok(())
 }
 
 /// The tasks that are known.
@@ -114,8 +111,7 @@ impl Intake {
 /// A signature aggregator whose port is open, but which does nothing yet.
 #[derive(Debug)]
 pub struct SignaturesService {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    server: Server,
     intake: Arc<Intake>,
     responder: Arc<Responder>,
     watch: WatchSettings,
@@ -135,9 +131,8 @@ impl SignaturesService {
         let metrics = Metrics::new(metrics)
             .map_err(|error| SignaturesError::Config { reason: error.to_string() })?;
         let address = config.listen;
-        let failed = |source| SignaturesError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let local_addr = listener.local_addr().map_err(failed)?;
+        let server = Server::bind(address, config.connections).await;
+        let server = server.map_err(|source| SignaturesError::Listen { address, source })?;
         let intake = Intake {
             manager: manager.clone(),
             tasks: Tasks::default(),
@@ -147,8 +142,7 @@ impl SignaturesService {
         };
         let responder = Responder::new(&config, manager, transactions, store, metrics);
         Ok(Self {
-            listener,
-            local_addr,
+            server,
             intake: Arc::new(intake),
             responder: Arc::new(responder),
             watch: config.watch,
@@ -158,33 +152,21 @@ impl SignaturesService {
     /// The address that it listens on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.server.local_addr()
     }
 
     /// Works until `shutdown`. Transactions that are on their way belong to the transaction manager, whose owner stops it
     /// afterwards. Dropping it ends it too, at once.
-    ///
-    /// # Errors
-    /// [`SignaturesError::Listen`] if the listener fails.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), SignaturesError> {
-        let Self { listener, local_addr, intake, responder, watch: settings } = self;
-        tracing::info!(address = %local_addr, "signature aggregator listens");
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { server, intake, responder, watch: settings } = self;
+        tracing::info!(address = %server.local_addr(), "signature aggregator listens");
         let (changed, changes) = mpsc::channel(QUEUED_CHANGES);
         // Dropped at the end, which ends every task in it.
         let mut running = JoinSet::new();
         running.spawn(watch(intake.manager.clone(), settings, changed, shutdown.clone()));
         running.spawn(serve_tasks(Arc::clone(&intake), responder, changes));
-        let serving = axum::serve(listener, router(intake))
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        let served = tokio::select! {
-            served = serving.into_future() => served,
-            () = async {
-                shutdown.cancelled().await;
-                tokio::time::sleep(DRAIN).await;
-            } => Ok(()),
-        };
+        server.run(router(intake), shutdown).await;
         running.shutdown().await;
-        served.map_err(|source| SignaturesError::Listen { address: local_addr, source })
     }
 }
 

@@ -6,7 +6,7 @@ use alloy::primitives::Bytes;
 use collimate_tasks::{Announced, ServiceManager, TaskEnd, TaskError};
 use tokio::sync::{Notify, OnceCell};
 
-use crate::{Collection, Problem, SignaturesError, TaskView};
+use crate::{Collection, Problem, SignaturesError, TaskView, collection::Quorum};
 
 /// A task that takes signatures, or took them.
 #[derive(Debug)]
@@ -64,16 +64,12 @@ impl TaskEntry {
             .map(|error| Problem { code: error.code().to_owned(), message: error.to_string() });
     }
 
-    /// The call data that answers the task, if a quorum signed.
-    pub(crate) fn response(&self) -> Option<Bytes> {
-        let quorum = self.collected()?.quorum()?;
-        let signature = quorum.signature.to_point();
-        Some(ServiceManager::response(
-            &self.announced.task,
-            quorum.systems,
-            signature,
-            quorum.absent,
-        ))
+    /// The call data that answers the task, and its gas limit, if a quorum signed.
+    pub(crate) fn response(&self) -> Option<(Bytes, u64)> {
+        let Quorum { systems, signature, absent } = self.collected()?.quorum()?;
+        let gas = ServiceManager::response_gas(absent.len());
+        let signature = signature.to_point();
+        Some((ServiceManager::response(&self.announced.task, systems, signature, absent), gas))
     }
 
     pub(crate) fn view(&self) -> TaskView {
@@ -81,7 +77,7 @@ impl TaskEntry {
             Some(found) => (found.total_stake(), found.needed_stake(), found.groups()),
             None => Default::default(),
         };
-        let response = self.response();
+        let (response, response_gas) = self.response().unzip();
         let state = lock(&self.state);
         TaskView {
             task_id: self.announced.id,
@@ -90,6 +86,7 @@ impl TaskEntry {
             needed_stake,
             answers,
             response,
+            response_gas,
             problem: state.problem.clone(),
         }
     }

@@ -44,6 +44,9 @@ pub struct TaskView {
     /// is paid for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Bytes>,
+    /// Gas limit to send it with: a node's estimate is too low, since it leaves out what the response pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_gas: Option<u64>,
     /// Why the response did not get through last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,

@@ -29,14 +29,30 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         let folder = operator.journal.parent().unwrap_or(Path::new("."));
         findings.push(Finding::new("operator.journal", writable(folder)));
     }
+    if let Some(fast_mode) = config.operator.as_ref().and_then(|found| found.fast_mode.as_ref()) {
+        let folder = fast_mode.journal.parent().unwrap_or(Path::new("."));
+        findings.push(Finding::new("operator.fast_mode.journal", writable(folder)));
+        let systems = fast_mode.proof_systems().map(|_| "each is known");
+        findings.push(Finding::new("operator.fast_mode.systems", systems));
+    }
+    if let Some(signatures) = &config.signatures {
+        let key = Signer::load(&signatures.key)
+            .map(|signer| format!("{} sends the answers", signer.address()));
+        findings.push(Finding::new("signatures.key", key.map_err(Into::into)));
+        let folder = signatures.transactions.parent().unwrap_or(Path::new("."));
+        findings.push(Finding::new("signatures.transactions", writable(folder)));
+    }
     findings
 }
 
 /// Opens them all at once, so that two settings with one port are found, too.
 fn ports(config: &Config) -> Vec<Finding> {
-    let listens: [(&'static str, Option<SocketAddr>); 3] = [
+    let fast_mode = config.operator.as_ref().and_then(|operator| operator.fast_mode.as_ref());
+    let listens: [(&'static str, Option<SocketAddr>); 5] = [
         ("gateway.listen", config.gateway.as_ref().map(|gateway| gateway.listen)),
         ("operator.listen", config.operator.as_ref().map(|operator| operator.listen)),
+        ("operator.fast_mode.listen", fast_mode.map(|fast_mode| fast_mode.listen)),
+        ("signatures.listen", config.signatures.as_ref().map(|signatures| signatures.listen)),
         ("telemetry.metrics_listen", config.telemetry.metrics_listen),
     ];
     let mut held = vec![];

@@ -135,7 +135,7 @@ pub(crate) async fn start_operator_with(
         };
         let service = OperatorService::bind(config, parts).await.unwrap();
         tell.send(service.local_addr()).unwrap();
-        service.run(stop).await.unwrap();
+        service.run(stop).await;
     })
     .await
 }
@@ -176,7 +176,7 @@ pub(crate) async fn start_aggregator_at(
         config.watch = watch();
         let service = SignaturesService::bind(config, parts).await.unwrap();
         tell.send(service.local_addr()).unwrap();
-        service.run(stop).await.unwrap();
+        service.run(stop).await;
     })
     .await
 }

@@ -1,8 +1,8 @@
 //! A chain that is reorganised, away, or of another time.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use alloy::providers::Provider;
+use alloy::{eips::BlockId, providers::Provider};
 use collimate_sdk::{ProblemCode, ProofStatus};
 use collimate_store::RunStatus;
 use serde_json::json;
@@ -73,6 +73,16 @@ async fn reorganisations_take_payments_back_and_a_final_run_is_registered_again(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_away_or_hours_ahead_costs_time_only() {
+    a_node_that_is_away(Duration::from_secs(8)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn a_node_that_is_away_for_minutes_costs_time_only() {
+    a_node_that_is_away(Duration::from_secs(180)).await;
+}
+
+async fn a_node_that_is_away(time: Duration) {
     let world = World::start().await;
     // The machine's clock is two hours behind the chain's.
     rpc(&world.node, "evm_increaseTime", json!([7_200])).await;
@@ -93,13 +103,41 @@ async fn a_node_that_is_away_or_hours_ahead_costs_time_only() {
     world.offer_the_runs_proof().await;
     world.store.request_run(&world.stored_deployment()).await.unwrap();
     world.run_reaches(&[RunStatus::Proving, RunStatus::Attesting]).await;
-    sleep(Duration::from_secs(8)).await;
+    sleep(time).await;
     assert_ne!(world.store.run(1).await.unwrap().unwrap().status, RunStatus::Final);
     world.anvil.thaw();
     world.run_reaches(&[RunStatus::Confirming, RunStatus::Final]).await;
     world.anvil.freeze();
     sleep(Duration::from_secs(4)).await;
     world.anvil.thaw();
+    let run = world.run_reaches(&[RunStatus::Final]).await;
+    assert_eq!((run.leaf_count, run.attempts), (4, 1));
+    assert_eq!(world.transactions_of_the_aggregator().await, 1);
+    world.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_hours_ahead_of_the_chain_loses_nothing() {
+    const AHEAD: u64 = 7_200;
+    let world = World::start().await;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    rpc(&world.node, "evm_setTime", json!([now() - AHEAD])).await;
+    until("a block of hours ago", || async {
+        let block = world.node.get_block(BlockId::latest()).await.unwrap()?;
+        (block.header.timestamp < now() - AHEAD / 2).then_some(())
+    })
+    .await;
+    let port = free_port();
+    let _services = world.gateway(port, &[]).await;
+    let client = world.client(port);
+    let (gateway, customer) = (client.gateway().unwrap(), world.customer());
+    world.buy(&client, 4).await;
+    gateway.wait_for_credits(customer.address(), 4, PATIENCE).await.unwrap();
+    for name in SAMPLES {
+        gateway.submit(&sample(name).0, &customer, None).await.unwrap();
+    }
+    world.offer_the_runs_proof().await;
+    world.store.request_run(&world.stored_deployment()).await.unwrap();
     let run = world.run_reaches(&[RunStatus::Final]).await;
     assert_eq!((run.leaf_count, run.attempts), (4, 1));
     assert_eq!(world.transactions_of_the_aggregator().await, 1);

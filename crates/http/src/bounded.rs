@@ -5,18 +5,21 @@ use std::{collections::HashMap, hash::Hash, mem};
 /// Keeps between `capacity` and twice as many of the entries that were used last. When the young generation is full it becomes
 /// the old one, and the old one goes; an old entry that is used is young again. Every operation is constant time.
 #[derive(Debug)]
-pub(crate) struct Bounded<K, V> {
+pub struct Bounded<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     capacity: usize,
 }
 
 impl<K: Hash + Eq, V> Bounded<K, V> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// For so many entries, at least one.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), capacity: capacity.max(1) }
     }
 
-    pub(crate) fn get(&mut self, key: &K) -> Option<&mut V>
+    /// The entry, which counts as used.
+    pub fn get(&mut self, key: &K) -> Option<&mut V>
     where
         K: Clone,
     {
@@ -28,7 +31,8 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
         self.young.get_mut(key)
     }
 
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    /// Adds or replaces an entry.
+    pub fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity {
             self.old = mem::take(&mut self.young);
         }

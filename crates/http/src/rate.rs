@@ -20,8 +20,9 @@ pub struct Rate {
     pub burst: u32,
 }
 
+/// Holds each key to a rate, or to none.
 #[derive(Debug)]
-pub(crate) struct RateLimit<K> {
+pub struct RateLimit<K> {
     rate: Option<Rate>,
     buckets: Mutex<Bounded<K, Bucket>>,
 }
@@ -33,12 +34,17 @@ struct Bucket {
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    pub(crate) fn new(rate: Option<Rate>) -> Self {
+    /// The rate of each key; `None` limits nothing.
+    #[must_use]
+    pub fn new(rate: Option<Rate>) -> Self {
         Self { rate, buckets: Mutex::new(Bounded::new(REMEMBERED)) }
     }
 
-    /// Takes one token, or says how long it takes until there is one.
-    pub(crate) fn take(&self, key: K) -> Result<(), Duration> {
+    /// Takes one token.
+    ///
+    /// # Errors
+    /// How long it takes until there is one.
+    pub fn take(&self, key: K) -> Result<(), Duration> {
         self.take_at(key, Instant::now())
     }
 

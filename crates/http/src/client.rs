@@ -10,10 +10,12 @@ use axum::http::HeaderMap;
 
 /// A client's address; of IPv6 the /64, since whoever has one address has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ClientKey(IpAddr);
+pub struct ClientKey(IpAddr);
 
 impl ClientKey {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// The client with this address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let prefix = u128::from(address) & !u128::from(u64::MAX);
@@ -25,11 +27,8 @@ impl ClientKey {
 
     /// The peer, or, behind proxies that append to `X-Forwarded-For`, the address that the outermost of them saw. What stands
     /// further left was written by the client. A header that is not what trusted proxies write is ignored.
-    pub(crate) fn of_request(
-        peer: SocketAddr,
-        headers: &HeaderMap,
-        trusted_proxies: usize,
-    ) -> Self {
+    #[must_use]
+    pub fn of_request(peer: SocketAddr, headers: &HeaderMap, trusted_proxies: usize) -> Self {
         let forwarded = || -> Option<IpAddr> {
             let lists: Vec<&str> = headers
                 .get_all("x-forwarded-for")
@@ -45,18 +44,19 @@ impl ClientKey {
 
 /// How many of something each client has open.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PerClient(Arc<Mutex<HashMap<ClientKey, usize>>>);
+pub struct PerClient(Arc<Mutex<HashMap<ClientKey, usize>>>);
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
     clients: PerClient,
     key: ClientKey,
 }
 
 impl PerClient {
     /// Counts one more, unless the client has `most` already.
-    pub(crate) fn enter(&self, key: ClientKey, most: usize) -> Option<Entry> {
+    #[must_use]
+    pub fn enter(&self, key: ClientKey, most: usize) -> Option<Entry> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(key).or_default();
         if *count >= most {

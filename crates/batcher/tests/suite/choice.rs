@@ -95,8 +95,7 @@ fn what_does_not_fit_waits_and_smaller_ones_go_on() {
     let crowd = [large, group(1, 1, 1, 900, 1), group(2, 0, 1, 300, 2)];
     assert_eq!(chosen(&crowd).unwrap().groups, vec![2], "its user's next does not overtake it");
     let room = Room { proofs: 2, ..ROOM };
-    let crowd =
-        [group(1, 0, 1, 300, 2), group(2, 0, 1, 300, 0), group(3, 0, 1, 300, 1)];
+    let crowd = [group(1, 0, 1, 300, 2), group(2, 0, 1, 300, 0), group(3, 0, 1, 300, 1)];
     let choice = choose(&crowd, &room, &COSTS).unwrap();
     assert_eq!(choice.groups, vec![1, 2], "who waits longer is first");
 }
@@ -176,9 +175,9 @@ fn paying(candidates: &[Candidate], price: u128, costs: &Costs) -> Vec<usize> {
             .filter(|other| other.user == of.user && other.first_nonce <= of.first_nonce)
             .collect();
         own.sort_by_key(|other| other.first_nonce);
-        let joined = own.windows(2).all(|pair| {
-            pair[1].first_nonce == pair[0].first_nonce + u64::from(pair[0].proofs)
-        });
+        let joined = own
+            .windows(2)
+            .all(|pair| pair[1].first_nonce == pair[0].first_nonce + u64::from(pair[0].proofs));
         joined && worth(candidates, *place) >= price && own.into_iter().all(pays)
     });
     all.collect()

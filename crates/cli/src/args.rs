@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     blob::BlobArgs,
     deposit::DepositArgs,
+    fast::FastArgs,
     inclusion::InclusionArgs,
     network::NetworkArgs,
     program_id::ProgramIdArgs,
@@ -15,11 +16,12 @@ use crate::commands::{
     submit::SubmitArgs,
     verify::VerifyArgs,
     verify_bundle::VerifyBundleArgs,
+    verify_evidence::VerifyEvidenceArgs,
     verify_inclusion::VerifyInclusionArgs,
     wallet::WalletArgs,
 };
 
-/// Submit proofs for aggregation, and check what Ethereum says about them on your own.
+/// Submit proofs for aggregation or to fast mode, and check what Ethereum says about them on your own.
 #[derive(Debug, Parser)]
 #[command(
     name = "collimate",
@@ -81,8 +83,12 @@ pub(crate) enum Command {
     VerifyInclusion(Box<VerifyInclusionArgs>),
     /// Check an inclusion bundle: alone, or against a contract
     VerifyBundle(VerifyBundleArgs),
+    /// Check evidence that operators of fast mode signed for a proof that does not hold
+    VerifyEvidence(VerifyEvidenceArgs),
     /// Fetch, check and decode the blobs of a run
     Blob(BlobArgs),
+    /// Have proofs verified by operators within seconds: fast mode
+    Fast(FastArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  \
         collimate completions bash > /etc/bash_completion.d/collimate")]

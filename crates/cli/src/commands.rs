@@ -2,6 +2,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod deposit;
+pub(crate) mod fast;
 pub(crate) mod inclusion;
 pub(crate) mod network;
 pub(crate) mod program_id;
@@ -10,6 +11,7 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod verify;
 pub(crate) mod verify_bundle;
+pub(crate) mod verify_evidence;
 pub(crate) mod verify_inclusion;
 pub(crate) mod wallet;
 
@@ -41,7 +43,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome, CliError> {
             on_runtime(verify_inclusion::run(args, networks, progress))
         }
         Command::VerifyBundle(args) => on_runtime(verify_bundle::run(args, networks, progress)),
+        Command::VerifyEvidence(args) => on_runtime(verify_evidence::run(args, networks, progress)),
         Command::Blob(args) => on_runtime(blob::run(args, networks, progress)),
+        Command::Fast(args) => on_runtime(fast::run(args, networks, progress)),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

@@ -122,7 +122,7 @@ impl ChainArgs {
     }
 }
 
-fn read_deployment(path: &Path) -> Result<Deployment, CliError> {
+pub(crate) fn read_deployment(path: &Path) -> Result<Deployment, CliError> {
     let text = read_text(path, "a deployment", MAX_DEPLOYMENT_BYTES)?;
     serde_json::from_str(&text).map_err(|error| CliError::Malformed {
         what: format!("the deployment {}", path.display()),

@@ -4,7 +4,11 @@ use std::{io, path::PathBuf};
 
 use alloy::primitives::{Address, B256, TxHash};
 use collimate_chain::ChainError;
-use collimate_sdk::{GatewayError, ProblemCode, SdkError};
+use collimate_evidence::EvidenceError;
+use collimate_sdk::{
+    FastError, GatewayError, ProblemCode, SdkError,
+    fast::{BatcherProblemCode, GroupEnd},
+};
 use collimate_verifiers::VerifyError;
 use thiserror::Error;
 
@@ -61,6 +65,14 @@ pub(crate) enum CliError {
     Sdk(#[from] SdkError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+}
+
+impl From<FastError> for CliError {
+    fn from(error: FastError) -> Self {
+        Self::Sdk(error.into())
+    }
 }
 
 impl From<GatewayError> for CliError {
@@ -102,6 +114,7 @@ impl CliError {
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
+            Self::Evidence(error) => error.code(),
         }
     }
 
@@ -129,13 +142,16 @@ impl CliError {
                 | SdkError::ProfileLacks { .. }
                 | SdkError::File { action: "read", .. },
             ) => USAGE,
+            Self::Evidence(error) if error.denies() => DOES_NOT_HOLD,
+            Self::Evidence(EvidenceError::Unreadable { .. }) => USAGE,
             Self::Declined | Self::Sdk(SdkError::CannotOrder { .. }) => REFUSED,
             Self::NotCredited { .. } => NOT_YET,
             Self::Rejected(_) => DOES_NOT_HOLD,
             Self::Sdk(SdkError::Gateway(error)) => of_gateway(error),
+            Self::Sdk(SdkError::Fast(error)) => of_fast(error),
             Self::Sdk(SdkError::Chain(error)) | Self::Chain(error) => of_chain(error),
             Self::Sdk(error) if error.denies() => DOES_NOT_HOLD,
-            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) => ENVIRONMENT,
+            Self::Write { .. } | Self::Runtime(_) | Self::Sdk(_) | Self::Evidence(_) => ENVIRONMENT,
         }
     }
 
@@ -159,6 +175,58 @@ fn of_gateway(error: &GatewayError) -> u8 {
         GatewayError::BadUrl { .. } | GatewayError::BadUpload { .. } => USAGE,
         GatewayError::Signing { .. } => REFUSED,
         _ => ENVIRONMENT,
+    }
+}
+
+fn of_fast(error: &FastError) -> u8 {
+    match error {
+        FastError::Refused(problem) => of_batcher(problem.code),
+        // Charged or not, its signature is worth nothing any more; what is wrong with the account can be mended.
+        FastError::Ended {
+            end:
+                Some(
+                    GroupEnd::BalanceTooLow
+                    | GroupEnd::Unlocked
+                    | GroupEnd::WrongNonce
+                    | GroupEnd::DeadlinePassed
+                    | GroupEnd::SignatureWithdrawn,
+                ),
+            ..
+        }
+        | FastError::CannotSend { .. }
+        | FastError::NonceTaken { .. }
+        | FastError::Signing(_) => REFUSED,
+        FastError::Rejected { source, .. } => match source {
+            VerifyError::MalformedKey { .. } | VerifyError::MissingPublicValues => USAGE,
+            _ => DOES_NOT_HOLD,
+        },
+        FastError::NotVerified { .. }
+        | FastError::TaskNotYet { .. }
+        | FastError::GroupNotYet { .. }
+        | FastError::NoResponse { .. } => NOT_YET,
+        FastError::File { .. }
+        | FastError::BadProof { .. }
+        | FastError::MalformedBundle { .. }
+        | FastError::BadUrl { .. }
+        | FastError::NoTask { .. } => USAGE,
+        FastError::Batch(error) if !error.is_retryable() => USAGE,
+        error if error.denies() => DOES_NOT_HOLD,
+        _ => ENVIRONMENT,
+    }
+}
+
+fn of_batcher(code: BatcherProblemCode) -> u8 {
+    match code {
+        BatcherProblemCode::ProofRejected | BatcherProblemCode::AlreadyEnded => DOES_NOT_HOLD,
+        BatcherProblemCode::BadSignature
+        | BatcherProblemCode::BadDeadline
+        | BatcherProblemCode::WrongNonce
+        | BatcherProblemCode::FeeTooLow
+        | BatcherProblemCode::BalanceTooLow
+        | BatcherProblemCode::Unlocked => REFUSED,
+        BatcherProblemCode::Internal => ENVIRONMENT,
+        other if other.is_retryable() => ENVIRONMENT,
+        _ => USAGE,
     }
 }
 

@@ -25,3 +25,8 @@ pub(crate) fn default_wallet() -> Result<PathBuf, CliError> {
 pub(crate) fn journal() -> Result<PathBuf, CliError> {
     Ok(home()?.join("transactions"))
 }
+
+/// Where consents to pay for groups of proofs are remembered.
+pub(crate) fn groups() -> Result<PathBuf, CliError> {
+    Ok(home()?.join("groups"))
+}

@@ -1,8 +1,10 @@
 //! The `collimate` command: everything that a user of aggregated proofs does. One half talks to the service (wallet, deposit,
-//! submit, watch, inclusion), the other checks on the user's own machine and against any node, and needs no service.
+//! submit, watch, inclusion), the other checks on the user's own machine and against any node, and needs no service. Fast mode is below
+//! `collimate fast`.
 //!
 //! Results go to stdout, progress and errors to stderr. Exit codes are in [`error`].
 
+mod amount;
 mod args;
 mod commands;
 mod connection;

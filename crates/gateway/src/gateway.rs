@@ -112,6 +112,8 @@ impl Gateway {
             },
             header_timeout: config.header_timeout,
             request_timeout: None,
+            // Streams of events have no end.
+            connection_time: None,
             stop_timeout: config.stop_timeout,
         };
         let server = Server::bind(address, limits).await.map_err(failed)?;

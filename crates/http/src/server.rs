@@ -1,6 +1,6 @@
 //! Connections: as many as are allowed, with a time limit for each request's head, closed in order when the service stops.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,17 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::IntGauge;
 use tokio::{
     net::TcpListener,
     sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use crate::client::{ClientKey, PerClient};
@@ -42,18 +39,22 @@ pub struct ServerLimits {
     /// From a request's head to the head of its answer, the reading of its body included; 408 is answered then. `None` where
     /// handlers have limits of their own.
     pub request_timeout: Option<Duration>,
+    /// After which a connection takes no further request; its last one has as long again, and is then cut off, however much of its
+    /// answer the client has read. `None` where answers are streams without an end.
+    pub connection_time: Option<Duration>,
     /// For requests in work when the service stops.
     pub stop_timeout: Duration,
 }
 
 impl Default for ServerLimits {
-    /// 256 connections, 64 of one client, 10 s for a head, 30 s for an answer, 5 s for a stop.
+    /// 256 connections, 64 of one client, 10 s for a head, 30 s for an answer, 2 minutes for a connection, 5 s for a stop.
     fn default() -> Self {
         Self {
             max_connections: 256,
             max_per_client: 64,
             header_timeout: Duration::from_secs(10),
             request_timeout: Some(Duration::from_secs(30)),
+            connection_time: Some(Duration::from_secs(120)),
             stop_timeout: Duration::from_secs(5),
         }
     }
@@ -96,7 +97,7 @@ impl Server {
     pub async fn run(self, router: Router, shutdown: CancellationToken) {
         let room = Arc::new(Semaphore::new(self.limits.max_connections));
         let clients = PerClient::default();
-        let graceful = GracefulShutdown::new();
+        let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
@@ -117,13 +118,29 @@ impl Server {
                 request.extensions_mut().insert(ConnectInfo(peer));
                 answer(router.clone(), request, request_timeout)
             });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            let (time, shutdown, cut) =
+                (self.limits.connection_time, shutdown.clone(), cut.clone());
             let open = self.open.clone();
             if let Some(open) = &open {
                 open.inc();
             }
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
+            connections.spawn(async move {
+                let mut connection = pin!(connection);
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = first(shutdown.cancelled(), over(time)) => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            ended = connection.as_mut() => ended,
+                            () = first(cut.cancelled(), over(time)) => {
+                                tracing::debug!(%peer, "a client was too slow");
+                                Ok(())
+                            }
+                        }
+                    }
+                };
+                if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "connection ended");
                 }
                 if let Some(open) = open {
@@ -133,9 +150,11 @@ impl Server {
             });
         }
         drop(self.listener);
-        tokio::select! {
-            () = graceful.shutdown() => {}
-            () = sleep(self.limits.stop_timeout) => tracing::warn!("clients did not finish in time"),
+        connections.close();
+        if timeout(self.limits.stop_timeout, connections.wait()).await.is_err() {
+            tracing::warn!("clients did not finish in time");
+            cut.cancel();
+            connections.wait().await;
         }
     }
 
@@ -170,6 +189,20 @@ async fn answer(
     let Some(limit) = limit else { return answering.await };
     let answered = timeout(limit, answering).await;
     answered.unwrap_or_else(|_| Ok(StatusCode::REQUEST_TIMEOUT.into_response()))
+}
+
+async fn over(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => future::pending().await,
+    }
+}
+
+async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
+    }
 }
 
 fn is_clients_fault(error: &io::Error) -> bool {

@@ -11,7 +11,7 @@ use collimate_batch::{Downloader, Item, Manifest, Pointer};
 use collimate_tasks::Announced;
 use collimate_verifiers::{
     ProgramKey, ProofSystem, Submission, VerifiedProof, VerifierPool,
-    limits::{MAX_PUBLIC_VALUES_BYTES, MAX_VERIFYING_KEY_BYTES},
+    limits::MAX_PUBLIC_VALUES_BYTES,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{
@@ -182,7 +182,7 @@ impl Checker {
         let parts = [
             ("proof", Some(&item.proof), system.max_proof_bytes()),
             ("public inputs", Some(&item.public_inputs), MAX_PUBLIC_VALUES_BYTES),
-            ("verification key", key, MAX_VERIFYING_KEY_BYTES),
+            ("verification key", key, system.max_key_bytes()),
         ];
         for (part, described, limit) in parts {
             let (bytes, limit) = (described.map_or(0, |part| part.bytes), limit as u64);

@@ -16,8 +16,9 @@ use collimate_core::{Commitment, ProgramId};
 use tokio::sync::OnceCell;
 
 use crate::{
-    Aggregation, Expected, GatewayClient, GatewaySettings, InclusionBundle, NetworkProfile, Payer,
-    Payments, Run, SdkError, TxJournal, root_of_path,
+    Aggregation, BatcherClient, Expected, ExpectedBatcher, FastContracts, GatewayClient,
+    GatewaySettings, InclusionBundle, NetworkProfile, Payer, Payments, Run, SdkError, TxJournal,
+    root_of_path,
 };
 
 /// A client of one network: its gateway, its contracts and its blobs, as a [`NetworkProfile`] names them.
@@ -27,10 +28,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     profile: NetworkProfile,
-    provider: DynProvider,
+    pub(crate) provider: DynProvider,
     gateway: Option<GatewayClient>,
     aggregation: OnceCell<Aggregation>,
     payments: OnceCell<Payments>,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) batcher: Option<BatcherClient>,
+    pub(crate) fast_contracts: OnceCell<FastContracts>,
 }
 
 /// Which run covers a proof, as far as it is known.
@@ -51,15 +55,28 @@ impl Client {
     /// A client. Asks nothing yet.
     ///
     /// # Errors
-    /// [`SdkError::Chain`] and [`SdkError::Gateway`] for URLs that cannot be used.
+    /// [`SdkError::Chain`], [`SdkError::Gateway`] and [`SdkError::Fast`] for URLs that cannot be used.
     pub fn new(profile: NetworkProfile, settings: GatewaySettings) -> Result<Self, SdkError> {
         let provider = connect(&profile.rpc_url, Timeouts::default())?;
         let gateway = profile.gateway_url.as_deref();
         let gateway = gateway
-            .map(|url| GatewayClient::new(url, Expected::from(&profile), settings))
+            .map(|url| GatewayClient::new(url, Expected::from(&profile), settings.clone()))
             .transpose()?;
-        let (aggregation, payments) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { profile, provider, gateway, aggregation, payments })
+        let batcher_url = profile.fast_mode.as_ref().and_then(|fast| fast.batcher_url.as_deref());
+        let batcher = batcher_url
+            .zip(ExpectedBatcher::of(&profile))
+            .map(|(url, expected)| BatcherClient::new(url, expected, settings.clone()))
+            .transpose()?;
+        Ok(Self {
+            profile,
+            provider,
+            gateway,
+            aggregation: OnceCell::new(),
+            payments: OnceCell::new(),
+            settings,
+            batcher,
+            fast_contracts: OnceCell::new(),
+        })
     }
 
     /// The network.
@@ -209,7 +226,7 @@ impl Client {
         Ok(run)
     }
 
-    fn lacks(&self, field: &'static str) -> SdkError {
+    pub(crate) fn lacks(&self, field: &'static str) -> SdkError {
         SdkError::ProfileLacks { name: self.profile.name.clone(), field }
     }
 }

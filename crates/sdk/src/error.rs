@@ -9,7 +9,7 @@ use collimate_chain::ChainError;
 use collimate_core::Commitment;
 use thiserror::Error;
 
-use crate::GatewayError;
+use crate::{FastError, GatewayError};
 
 /// Everything that this crate reports.
 ///
@@ -18,7 +18,8 @@ use crate::GatewayError;
 /// | could not find out | SDK-001, 003-007, 009, 010, 020, 021, CHN-… | node, addresses or request have to change |
 /// | does not hold | SDK-002, 008, 011-019, 029, 040 | what was claimed, or published, is not so |
 /// | files and purchases | SDK-022 to 028 | profile, file or order has to change |
-/// | the gateway | GTW-…, SDK-030 to 039 | see [`GatewayError`] |
+/// | the gateway | GTW-…, SDK-030 to 039, 041 | see [`GatewayError`] |
+/// | fast mode | BTC-…, SDK-050 to 078 | see [`FastError`] |
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SdkError {
@@ -321,6 +322,9 @@ pub enum SdkError {
     /// The gateway; its refusals have codes of their own.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Fast mode; it has codes of its own.
+    #[error(transparent)]
+    Fast(#[from] FastError),
     /// The chain's layer failed; it has codes of its own.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -362,6 +366,7 @@ impl SdkError {
             Self::AcceptsForgery { .. } => "SDK-029",
             Self::OtherCommitment { .. } => "SDK-040",
             Self::Gateway(error) => error.code(),
+            Self::Fast(error) => error.code(),
             Self::Chain(error) => error.code(),
         }
     }
@@ -369,6 +374,9 @@ impl SdkError {
     /// True if this is an answer, namely that a claim does not hold; false if no answer could be found.
     #[must_use]
     pub fn denies(&self) -> bool {
+        if let Self::Fast(error) = self {
+            return error.denies();
+        }
         matches!(
             self,
             Self::NotRegistered { .. }

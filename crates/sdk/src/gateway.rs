@@ -16,7 +16,6 @@
 mod accounts;
 mod authorise;
 mod error;
-mod events;
 mod http;
 mod proofs;
 mod submit;
@@ -25,8 +24,8 @@ mod wait;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use alloy::{primitives::Address, transports::http::reqwest::Url};
-use collimate_api::{Info, SigningDomain};
+use alloy::primitives::Address;
+use collimate_api::{Info, Problem, SigningDomain};
 use tokio::sync::OnceCell;
 
 pub use authorise::{Authorise, ContractWallet};
@@ -34,9 +33,12 @@ pub use error::GatewayError;
 pub use submit::Accepted;
 pub use upload::ProofUpload;
 
-use crate::NetworkProfile;
+use crate::{
+    NetworkProfile,
+    http::{Manner, Peer},
+};
 
-/// How the client talks to the gateway.
+/// How a client talks to the gateway, and to fast mode's services.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
     /// For a connection to be made.
@@ -65,6 +67,17 @@ impl Default for GatewaySettings {
             longest_pause: Duration::from_secs(60),
             poll: Duration::from_secs(2),
             authorisation_lifetime: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl From<&GatewaySettings> for Manner {
+    fn from(settings: &GatewaySettings) -> Self {
+        Self {
+            connect_timeout: settings.connect_timeout,
+            timeout: settings.timeout,
+            patience: settings.patience,
+            longest_pause: settings.longest_pause,
         }
     }
 }
@@ -98,8 +111,7 @@ impl From<&NetworkProfile> for Expected {
 pub struct GatewayClient(Arc<Inner>);
 
 struct Inner {
-    base: Url,
-    http: reqwest::Client,
+    peer: Peer,
     settings: GatewaySettings,
     expected: Expected,
     info: OnceCell<Info>,
@@ -115,18 +127,8 @@ impl GatewayClient {
         expected: Expected,
         settings: GatewaySettings,
     ) -> Result<Self, GatewayError> {
-        // The text is not repeated: it may hold an access key.
-        let bad = |reason: String| GatewayError::BadUrl { reason };
-        let mut base: Url = url.parse().map_err(|error| bad(format!("{error}")))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(bad(format!("its scheme is {}, not http or https", base.scheme())));
-        }
-        if !base.path().ends_with('/') {
-            let path = format!("{}/", base.path());
-            base.set_path(&path);
-        }
-        let http = http::client(&settings)?;
-        Ok(Self(Arc::new(Inner { base, http, settings, expected, info: OnceCell::new() })))
+        let peer = Peer::new::<Problem>(url, Manner::from(&settings))?;
+        Ok(Self(Arc::new(Inner { peer, settings, expected, info: OnceCell::new() })))
     }
 
     /// What the gateway says of itself, after comparing it with what is known from elsewhere. Asked once.
@@ -182,10 +184,10 @@ fn same<T: PartialEq + fmt::Display>(
 }
 
 impl fmt::Debug for GatewayClient {
-    /// Without the URL's query and credentials.
+    /// Without the URL, but for its host.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GatewayClient")
-            .field("host", &self.0.base.host_str())
+            .field("peer", &self.0.peer)
             .field("settings", &self.0.settings)
             .field("expected", &self.0.expected)
             .finish_non_exhaustive()

@@ -1,9 +1,10 @@
-//! The user's side of aggregation: buy credits, submit proofs, follow them, and show that a run covers them.
+//! The user's side: buy credits or deposit, submit proofs, follow them, and show what the chain says of them.
 //!
 //! ```text
 //!  NetworkProfile ──▶ Client ──┬─ Payments, Payer    credits, bought from the contract
 //!                              ├─ GatewayClient      submit, status, inclusion; receipts checked
-//!                              └─ Aggregation        the chain's word for an inclusion
+//!                              ├─ Aggregation        the chain's word for an inclusion
+//!                              └─ [`fast`]           fast mode: accounts, groups, verification data, tasks
 //!
 //!  root | transaction | blocks ──▶ Aggregation ──▶ Run ──┐   contract, event and transaction agree
 //!                                                        ├─▶ RunContent ──▶ InclusionPath ──▶ InclusionBundle
@@ -48,19 +49,23 @@
 //! ```
 //!
 //! Runnable: `examples/submit.rs` (all of it), `examples/verify.rs` (a bundle against a contract), `examples/rebuild.rs` (without
-//! the service).
+//! the service), `examples/fast.rs` (fast mode).
 //!
-//! Errors have stable codes: [`SdkError::code`], which are the gateway's own (`GTW-…`) where it refused.
+//! Errors have stable codes: [`SdkError::code`], which are the gateway's own (`GTW-…`) or the batcher's (`BTC-…`) where they
+//! refused.
 
 mod aggregation;
 mod bundle;
 mod client;
 mod content;
 mod error;
+pub mod fast;
 mod gateway;
+mod http;
 mod network;
 mod payments;
 mod run;
+mod sending;
 
 pub use aggregation::{Aggregation, InclusionCheck};
 pub use bundle::InclusionBundle;
@@ -73,10 +78,14 @@ pub use collimate_chain::signer::Signer;
 pub use collimate_core::{Commitment, ProgramId};
 pub use content::{InclusionPath, RunContent, path_from_blob, root_of_path};
 pub use error::SdkError;
+pub use fast::{
+    BatcherClient, DirectBatch, ExpectedBatcher, FastContracts, FastError, FastPayer, FastProof,
+    FastTask, ProofGroup, SignatureAggregator, SignedGroup, VerificationBundle,
+};
 pub use gateway::{
     Accepted, Authorise, ContractWallet, Expected, GatewayClient, GatewayError, GatewaySettings,
     ProofUpload,
 };
-pub use network::{NetworkProfile, is_name};
+pub use network::{FastModeProfile, NetworkProfile, is_name};
 pub use payments::{Amount, Offer, Order, Payer, Payments, Purchase, TxJournal};
 pub use run::Run;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::primitives::Address;
-use collimate_contracts::Deployment;
+use collimate_contracts::{Deployment, FastModeDeployment};
 use serde::{Deserialize, Serialize};
 
 use crate::SdkError;
@@ -66,10 +66,62 @@ pub struct NetworkProfile {
     /// Confirmations after which a payment gives credits, counting its own block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_confirmations: Option<u64>,
+    /// Fast mode; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fast_mode: Option<FastModeProfile>,
+}
+
+/// Where fast mode is: its contracts, its batcher, and where batches are kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FastModeProfile {
+    /// The `AlignedLayerServiceManager`: tasks, and whether a proof is verified.
+    pub service_manager: Address,
+    /// The `BatcherPaymentService`: users' accounts with batchers.
+    pub batcher_payments: Address,
+    /// The batcher's account: it alone can charge what is deposited for it, and it signs receipts. Absent where batches are made by
+    /// hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batcher: Option<Address>,
+    /// The batcher, http or https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batcher_url: Option<String>,
+    /// Data services from which operators download, http or https: what a batch made by hand names as its mirrors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_services: Vec<String>,
+    /// Signature aggregators, http or https: any one of them gives away the finished response of a task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signature_aggregators: Vec<String>,
+}
+
+impl From<FastModeDeployment> for FastModeProfile {
+    /// The contracts alone: set what else exists.
+    fn from(deployment: FastModeDeployment) -> Self {
+        Self {
+            service_manager: deployment.service_manager,
+            batcher_payments: deployment.batcher_payments,
+            batcher: None,
+            batcher_url: None,
+            data_services: vec![],
+            signature_aggregators: vec![],
+        }
+    }
+}
+
+impl fmt::Debug for FastModeProfile {
+    /// Without URLs, which may hold access keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FastModeProfile")
+            .field("service_manager", &self.service_manager)
+            .field("batcher_payments", &self.batcher_payments)
+            .field("batcher", &self.batcher)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NetworkProfile {
-    /// The profile of a deployment, without gateway, beacon node, receipt signer and confirmations: set those that exist.
+    /// The profile of a deployment, without gateway, batcher, beacon node, receipt signer and confirmations: set those that
+    /// exist.
     #[must_use]
     pub fn of_deployment(
         name: impl Into<String>,
@@ -88,6 +140,7 @@ impl NetworkProfile {
             receipt_signer: None,
             first_block: deployment.block,
             payment_confirmations: None,
+            fast_mode: deployment.fast_mode.map(FastModeProfile::from),
         }
     }
 
@@ -162,6 +215,7 @@ impl fmt::Debug for NetworkProfile {
             .field("aggregation_service", &self.aggregation_service)
             .field("payment_service", &self.payment_service)
             .field("receipt_signer", &self.receipt_signer)
+            .field("fast_mode", &self.fast_mode)
             .finish_non_exhaustive()
     }
 }
@@ -210,7 +264,10 @@ mod tests {
             sp1_verifier: Address::repeat_byte(2),
             registry: None,
             payments: Some(Address::repeat_byte(3)),
-            fast_mode: None,
+            fast_mode: Some(FastModeDeployment {
+                service_manager: Address::repeat_byte(5),
+                batcher_payments: Address::repeat_byte(6),
+            }),
             program_id: [4; 32].into(),
         };
         NetworkProfile::of_deployment("devnet", "http://127.0.0.1:8545", &deployment)
@@ -220,16 +277,28 @@ mod tests {
     fn a_written_profile_is_read_again_and_private() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("state/network.json");
-        let profile = NetworkProfile {
+        let mut profile = NetworkProfile {
             gateway_url: Some("http://127.0.0.1:7400".into()),
             payment_confirmations: Some(2),
             ..profile()
         };
+        let fast = profile.fast_mode.as_mut().expect("deployed");
+        assert_eq!(fast.service_manager, Address::repeat_byte(5));
+        fast.batcher_url = Some("http://127.0.0.1:7500".into());
+        fast.data_services = vec!["http://127.0.0.1:7600".into()];
         profile.write(&path).expect("written");
         profile.write(&path).expect("replaced");
         assert_eq!(NetworkProfile::read(&path).expect("read"), profile);
         assert!(!format!("{profile:?}").contains("127.0.0.1"), "URLs may hold keys");
         assert_eq!(fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_profile_from_before_fast_mode_is_read_and_has_none() {
+        let mut json = serde_json::to_value(profile()).expect("json");
+        json.as_object_mut().expect("an object").remove("fast_mode");
+        let read = NetworkProfile::from_json(&json.to_string()).expect("read");
+        assert_eq!(read, NetworkProfile { fast_mode: None, ..profile() });
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn shown(profile: &NetworkProfile) -> Outcome {
 fn rows(profile: &NetworkProfile) -> Rows {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
     let address = |address: Option<Address>| or_none(address.map(|address| address.to_string()));
-    vec![
+    let mut rows = vec![
         ("name", profile.name.clone()),
         ("chain", profile.chain_id.to_string()),
         ("Ethereum node", profile.rpc_url.clone()),
@@ -111,5 +111,18 @@ fn rows(profile: &NetworkProfile) -> Rows {
             "confirmations of payments",
             or_none(profile.payment_confirmations.map(|n| n.to_string())),
         ),
-    ]
+    ];
+    let Some(fast) = &profile.fast_mode else {
+        rows.push(("fast mode", "none".to_owned()));
+        return rows;
+    };
+    rows.extend([
+        ("service manager", fast.service_manager.to_string()),
+        ("batcher payments", fast.batcher_payments.to_string()),
+        ("batcher", or_none(fast.batcher_url.clone())),
+        ("batcher's account", address(fast.batcher)),
+    ]);
+    rows.extend(fast.data_services.iter().map(|url| ("data service", url.clone())));
+    rows.extend(fast.signature_aggregators.iter().map(|url| ("signature aggregator", url.clone())));
+    rows
 }

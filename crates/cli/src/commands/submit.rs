@@ -166,7 +166,7 @@ impl SubmitArgs {
 }
 
 /// The files that are meant, each once, those of a folder by name.
-fn find(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+pub(crate) fn find(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut files: Vec<PathBuf> = vec![];
     for path in named {
         if !path.is_dir() {

@@ -9,6 +9,10 @@
 
 mod checks;
 mod command;
+mod evidence;
+mod fast;
+#[path = "../../../sdk/tests/suite/fast_network/mod.rs"]
+mod fast_network;
 #[path = "../../../sdk/tests/suite/network/mod.rs"]
 mod network;
 mod networks;

@@ -1,6 +1,6 @@
 //! Fast mode on a devnet: the operators' part that verifies batches, and a signature aggregator.
 
-use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::Path, sync::Arc};
 
 use alloy::{primitives::U256, providers::DynProvider, transports::http::reqwest::Url};
 use anyhow::{Context, Result};

@@ -72,16 +72,16 @@ async fn anyone_can_answer_with_what_an_aggregator_gives_away() {
     let root = batch.manifest.tree().unwrap().root();
     // Pays nothing for its response: the aggregator does not send it.
     let task = world.create(root, &batch.pointer.to_string(), 0).await;
-    let response = until("a quorum that nobody sends", || async {
+    let (response, gas) = until("a quorum that nobody sends", || async {
         let view = aggregator.signatures_view(task.id).await?;
         let problem = view.problem?;
         assert_eq!(problem.code, "CHN-020", "{}", problem.message);
-        view.response
+        Some((view.response?, view.response_gas?))
     })
     .await;
     assert!(!world.is_verified(&batch, 0, 0).await);
     let call = alloy::rpc::types::TransactionRequest::default().to(world.manager);
-    let call = alloy::network::TransactionBuilder::with_input(call, response);
+    let call = call.input(response.into()).gas_limit(gas);
     let receipt = world.wallet.send_transaction(call).await.unwrap().get_receipt().await.unwrap();
     assert!(receipt.status());
     assert!(world.is_verified(&batch, 0, 0).await);

@@ -125,12 +125,22 @@ pub(crate) async fn start_operator_with(
     config: OperatorConfig,
     system: Arc<dyn ProofSystem>,
 ) -> Running {
+    start_operator_of(world, number, config, ProofSystems::new([(SP1, system)]).unwrap()).await
+}
+
+/// An operator with these proof systems.
+pub(crate) async fn start_operator_of(
+    world: &World,
+    number: u8,
+    config: OperatorConfig,
+    systems: ProofSystems,
+) -> Running {
     let node = node(world);
     launch(move |tell, stop| async move {
         let parts = OperatorParts {
             provider: node,
             key: key(number),
-            systems: ProofSystems::new([(SP1, system)]).unwrap(),
+            systems,
             metrics: prometheus::Registry::new(),
         };
         let service = OperatorService::bind(config, parts).await.unwrap();

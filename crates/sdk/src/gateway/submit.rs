@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use collimate_api::{
-    ProblemCode, ProofAuthorisation, SignedReceipt, SigningDomain, Submitted,
+    Problem, ProblemCode, ProofAuthorisation, SignedReceipt, SigningDomain, Submitted,
     authorisation::SP1,
     paths::{self, field},
 };
@@ -103,7 +103,7 @@ impl GatewayClient {
                 form = form.part(field::VK, bytes_part(key));
             }
             let form = form.part(field::PROOF, bytes_part(&upload.proof));
-            let request = self.request(Method::POST, paths::PROOFS)?;
+            let request = self.0.peer.request::<Problem>(Method::POST, paths::PROOFS)?;
             Ok(request.multipart(form).timeout(self.0.settings.upload_timeout))
         })
         .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use collimate_api::{ProofAnswer, ProofEvent, ProofId, ProofStatus};
+use collimate_api::{Problem, ProofAnswer, ProofEvent, ProofId, ProofStatus, paths};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{GatewayClient, GatewayError};
@@ -56,9 +56,12 @@ impl GatewayClient {
     }
 
     async fn follow_events(&self, watch: &mut Watch<'_>) -> Result<(), GatewayError> {
-        let mut events = self.events(&watch.id, watch.sequence).await?;
+        let after = watch.sequence.map(|sequence| sequence.to_string());
+        let path = paths::events(&watch.id);
+        let peer = &self.0.peer;
+        let mut events = peer.events::<Problem>("a proof's events", &path, after).await?;
         let mut came = false;
-        while let Some(event) = events.next().await? {
+        while let Some(event) = events.next::<ProofEvent, Problem>("status").await? {
             came = true;
             watch.sequence = Some(event.sequence);
             watch.note(&event);

@@ -1,31 +1,24 @@
 //! Sending deposits so that each is made once.
 
-use std::sync::Arc;
-
 use alloy::{
     primitives::{Address, TxHash, U256},
-    providers::{DynProvider, Provider},
+    providers::DynProvider,
     sol_types::SolEvent,
 };
 use collimate_chain::{
-    ChainError,
-    anvil::DEVELOPMENT_CHAIN_ID,
     signer::Signer,
-    tx::{ConfirmedReceipt, RevertDecoder, TxConfig, TxManager, TxRequest, TxStore},
+    tx::{ConfirmedReceipt, TxRequest},
 };
-use collimate_contracts::{AggregationModePaymentService::CreditsPurchased, decode_revert};
-use rand::Rng;
+use collimate_contracts::AggregationModePaymentService::CreditsPurchased;
 use serde::{Serialize, Serializer};
 
 use super::{Amount, Order, Payments, TxJournal};
-use crate::SdkError;
+use crate::{SdkError, sending::Sender};
 
 /// Sends deposits from one account.
 #[derive(Clone, Debug)]
 pub struct Payer {
-    provider: DynProvider,
-    transactions: TxManager,
-    journal: Arc<TxJournal>,
+    sender: Sender,
     payments: Payments,
 }
 
@@ -64,23 +57,14 @@ impl Payer {
         journal: TxJournal,
         payments: &Payments,
     ) -> Self {
-        let chain_id = payments.chain_id();
-        let config = match chain_id {
-            DEVELOPMENT_CHAIN_ID => TxConfig::development_chain(chain_id),
-            _ => TxConfig::public_chain(chain_id),
-        };
-        let journal = Arc::new(journal);
-        let store: Arc<dyn TxStore> = Arc::clone(&journal) as _;
-        let decoder = RevertDecoder::new(decode_revert);
-        let config = TxConfig { confirmations: 1, ..config };
-        let transactions = TxManager::new(provider.clone(), signer, store, config, decoder);
-        Self { provider, transactions, journal, payments: payments.clone() }
+        let sender = Sender::new(provider, signer, journal, payments.chain_id());
+        Self { sender, payments: payments.clone() }
     }
 
     /// Who pays.
     #[must_use]
     pub fn address(&self) -> Address {
-        self.transactions.address()
+        self.sender.address()
     }
 
     /// Makes the deposit, and waits until it is in a block.
@@ -88,18 +72,18 @@ impl Payer {
     /// The same order as one that was interrupted finishes that one; after it is finished, the same order is a new deposit.
     ///
     /// # Errors
-    /// Those of [`TxManager::send`], as [`SdkError::Chain`]: nothing is bought then, and after
-    /// [`ChainError::Reverted`] only gas was paid. [`SdkError::NoPurchase`] if the contract's receipt lacks the event.
+    /// Those of `TxManager::send`, as [`SdkError::Chain`]: nothing is bought then, and after
+    /// `ChainError::Reverted` only gas was paid. [`SdkError::NoPurchase`] if the contract's receipt lacks the event.
     pub async fn buy(&self, order: &Order) -> Result<Purchase, SdkError> {
-        let interrupted = self.interrupted(order).await?;
-        if interrupted.is_none() {
-            self.check_balance(order).await?;
+        let name = self.name(order);
+        if self.sender.interrupted(&name).await?.is_none() {
+            self.sender.check_balance("deposit", order.price_wei).await?;
         }
-        let key = interrupted
-            .unwrap_or_else(|| format!("{}{:016x}", self.name(order), rand::rng().random::<u64>()));
-        let request = TxRequest::call(key, self.payments.contract(), order.call_data())
-            .with_value(order.price_wei);
-        let receipt = self.transactions.send(request).await?;
+        let make = |key: String| {
+            TxRequest::call(key, self.payments.contract(), order.call_data())
+                .with_value(order.price_wei)
+        };
+        let receipt = self.sender.send(&name, make).await?;
         self.purchase(&receipt)
     }
 
@@ -108,31 +92,12 @@ impl Payer {
     /// # Errors
     /// The journal cannot be read.
     pub async fn is_interrupted(&self, order: &Order) -> Result<bool, SdkError> {
-        Ok(self.interrupted(order).await?.is_some())
+        Ok(self.sender.interrupted(&self.name(order)).await?.is_some())
     }
 
     /// Stops the work on transactions. What is on its way stays in the journal.
     pub async fn stop(&self) {
-        self.transactions.stop().await;
-    }
-
-    async fn interrupted(&self, order: &Order) -> Result<Option<String>, SdkError> {
-        let name = self.name(order);
-        let pending = self.journal.pending(self.payments.chain_id(), self.address()).await;
-        let pending = pending.map_err(ChainError::Store)?;
-        Ok(pending.into_iter().map(|record| record.key).find(|key| key.starts_with(&name)))
-    }
-
-    /// Nodes refuse to estimate the gas of what cannot be paid, each in its own words, so it is looked at before.
-    async fn check_balance(&self, order: &Order) -> Result<(), SdkError> {
-        let (account, needed) = (self.address(), order.price_wei);
-        let balance = self.provider.get_balance(account).await;
-        let balance = balance.map_err(SdkError::node("eth_getBalance"))?;
-        if balance > needed {
-            return Ok(());
-        }
-        let key = "of the deposit, without its gas,".to_owned();
-        Err(ChainError::InsufficientFunds { key, account, balance, needed }.into())
+        self.sender.stop().await;
     }
 
     /// What all deposits of such an order have in common in the journal.

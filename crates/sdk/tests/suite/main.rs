@@ -9,6 +9,8 @@
 
 mod chain;
 mod fake_gateway;
+mod fast;
+mod fast_network;
 mod gateway;
 mod network;
 mod offline;

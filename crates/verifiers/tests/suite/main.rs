@@ -20,3 +20,4 @@ mod mutations;
 mod onchain;
 mod pool;
 mod risc0;
+mod samples;

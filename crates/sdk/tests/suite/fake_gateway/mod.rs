@@ -74,6 +74,11 @@ impl FakeGateway {
         script.answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 
+    /// The answer to requests of this path from now on, instead of those before.
+    pub(crate) fn instead(&self, path: &str, answer: Answer) {
+        self.script.lock().unwrap().answers.insert(path.to_owned(), [answer].into());
+    }
+
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         let script = self.script.lock().unwrap();
         script.asked.iter().filter(|asked| asked.path == path).cloned().collect()
@@ -164,6 +169,10 @@ impl Answer {
 
     pub(crate) fn text(status: u16, text: &str) -> Self {
         Self { status, headers: vec![], body: text.as_bytes().to_vec() }
+    }
+
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
     }
 
     pub(crate) fn events(stream: &str) -> Self {

@@ -1,92 +1,89 @@
-//! Server-sent events, as far as the gateway uses them.
+//! Server-sent events, as far as our services use them.
 
 use std::time::Duration;
 
-use collimate_api::{ProofEvent, ProofId, paths};
 use reqwest::{Method, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
 
-use super::{
-    GatewayClient, GatewayError,
-    http::{refusal, unexpected, unreachable},
-};
+use super::{Failure, Peer, Problem, refusal, unexpected, unreachable};
 
-/// Longest event that is read; they have some 200 bytes.
+/// Longest event that is read; they have some hundred bytes.
 const MAX_EVENT_BYTES: usize = 64 << 10;
-/// Silence after which the connection counts as broken: the gateway sends a comment now and then.
+/// Silence after which the connection counts as broken: services send a comment now and then.
 const MAX_SILENCE: Duration = Duration::from_secs(60);
-const ACTION: &str = "a proof's events";
 
-/// A proof's changes of status, as they happen.
+/// Changes of one thing, as they happen.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
+    action: &'static str,
     response: Response,
     parser: Parser,
 }
 
-impl GatewayClient {
-    /// Opens the stream of a proof's events that come after the event `after`.
-    pub(super) async fn events(
+impl Peer {
+    /// Opens the stream at `path`, of what comes after the event `after`.
+    pub(crate) async fn events<P: Problem>(
         &self,
-        id: &ProofId,
-        after: Option<i64>,
-    ) -> Result<Events, GatewayError> {
-        let mut request = self
-            .request(Method::GET, &paths::events(id))?
-            .header(header::ACCEPT, "text/event-stream");
+        action: &'static str,
+        path: &str,
+        after: Option<String>,
+    ) -> Result<Events, Failure<P>> {
+        let mut request =
+            self.request::<P>(Method::GET, path)?.header(header::ACCEPT, "text/event-stream");
         if let Some(after) = after {
-            request = request.header("last-event-id", after.to_string());
+            request = request.header("last-event-id", after);
         }
-        let answered = tokio::time::timeout(self.0.settings.timeout, request.send()).await;
+        let answered = tokio::time::timeout(self.manner.timeout, request.send()).await;
         let response = match answered {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(ACTION, 1, &error)),
-            Err(_) => return Err(silent()),
+            Ok(Err(error)) => return Err(unreachable(action, 1, &error)),
+            Err(_) => return Err(silent(action)),
         };
         if response.status() != StatusCode::OK {
-            return Err(refusal(ACTION, 1, response).await);
+            return Err(refusal(action, 1, response).await);
         }
         let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
-            return Err(unexpected(ACTION, response.status(), format!("media type {kind}")));
+            return Err(unexpected(action, response.status(), format!("media type {kind}")));
         }
-        Ok(Events { response, parser: Parser::default() })
+        Ok(Events { action, response, parser: Parser::default() })
     }
 }
 
 impl Events {
-    /// The next event; `None` when the stream is at its end.
-    pub(super) async fn next(&mut self) -> Result<Option<ProofEvent>, GatewayError> {
+    /// The next event with this name; `None` when the stream is at its end. Events with other names are passed over.
+    pub(crate) async fn next<T: DeserializeOwned, P: Problem>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<T>, Failure<P>> {
+        let action = self.action;
         loop {
             while let Some(event) = self.parser.next() {
-                if event.name == "status" {
+                if event.name == name {
                     let status = self.response.status();
                     return serde_json::from_str(&event.data)
                         .map(Some)
-                        .map_err(|error| unexpected(ACTION, status, error.to_string()));
+                        .map_err(|error| unexpected(action, status, error.to_string()));
                 }
             }
             match tokio::time::timeout(MAX_SILENCE, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     if !self.parser.push(&chunk) {
                         let status = self.response.status();
-                        return Err(unexpected(ACTION, status, "an endless event".to_owned()));
+                        return Err(unexpected(action, status, "an endless event".to_owned()));
                     }
                 }
                 Ok(Ok(None)) => return Ok(None),
-                Ok(Err(error)) => return Err(unreachable(ACTION, 1, &error)),
-                Err(_) => return Err(silent()),
+                Ok(Err(error)) => return Err(unreachable(action, 1, &error)),
+                Err(_) => return Err(silent(action)),
             }
         }
     }
 }
 
-fn silent() -> GatewayError {
-    GatewayError::Unreachable {
-        action: ACTION,
-        reason: "no answer in time".to_owned(),
-        attempts: 1,
-    }
+fn silent<P>(action: &'static str) -> Failure<P> {
+    Failure::Unreachable { action, reason: "no answer in time".to_owned(), attempts: 1 }
 }
 
 /// An event as the stream has it.

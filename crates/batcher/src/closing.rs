@@ -200,16 +200,14 @@ impl Driver {
         let manifest = manifest_of(&groups)?;
         let name = Key::of(&manifest.to_bytes()?);
         let pointer = Pointer::new(name, self.mirrors.clone())?.to_string();
-        let proofs = |of: &mut dyn Iterator<Item = &&WaitingGroup>| {
-            of.map(|group| u128::from(group.proof_count)).sum::<u128>()
-        };
-        let sure = proofs(&mut chosen.iter().filter(|group| !group.by_wallet));
+        let keys = chosen.iter().copied().filter(|group| !group.by_wallet);
+        let sure = u128::from(proofs_of(keys));
         let min_charged = choice.fee_per_proof.saturating_mul(sure);
         let batch = NewBatch {
             groups: ids,
             root: manifest.tree()?.root(),
             pointer,
-            proof_count: u32::try_from(proofs(&mut chosen.iter())).unwrap_or(u32::MAX),
+            proof_count: proofs_of(chosen.iter().copied()),
             bytes: manifest.parts().fold(0, |sum, part| sum.saturating_add(part.bytes)),
             fee_per_proof: choice.fee_per_proof,
             fee_limit: quote.fee_limit,
@@ -255,6 +253,10 @@ fn disabled(waiting: &[WaitingGroup], head: &Head) -> HashSet<[u8; 32]> {
     let is_disabled = |system: &u16| !(head.disabled & bit(*system)).is_zero();
     let concerned = waiting.iter().filter(|group| group.systems.iter().any(is_disabled));
     concerned.map(|group| group.id).collect()
+}
+
+fn proofs_of<'a>(groups: impl Iterator<Item = &'a WaitingGroup>) -> u32 {
+    groups.fold(0, |sum, group| sum.saturating_add(group.proof_count))
 }
 
 fn authorization_of(group: &WaitingGroup) -> Authorization {

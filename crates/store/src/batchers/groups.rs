@@ -263,7 +263,7 @@ impl BatcherLedger {
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM (
                 SELECT 1 FROM fast_groups WHERE batcher_id = $1 AND status = 'accepted' LIMIT $2
-            ) some"#,
+            ) AS counted"#,
             self.id,
             i64::from(most)
         )

@@ -126,8 +126,8 @@ impl Driver {
         batch: &FastBatch,
         receipt: &ConfirmedReceipt,
     ) -> Result<(), BatcherError> {
-        let now = self.ledger.batch(batch.id).await?;
         let known_to = self.known_to().await?;
+        let now = self.ledger.batch(batch.id).await?;
         let is_missing = now.is_some_and(|now| now.status == BatchStatus::Sent)
             && known_to.is_some_and(|block| block >= receipt.block_number);
         if !is_missing {

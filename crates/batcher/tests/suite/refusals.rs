@@ -181,13 +181,13 @@ async fn an_account_that_can_be_withdrawn_from_before_the_deadline_is_refused() 
     let receipt = unlock.unlock(world.batcher).send().await.unwrap().get_receipt().await.unwrap();
     assert!(receipt.status());
     let mut late = message(&world, world.owner, 0, MAX_FEE, &proofs);
-    late.deadline = now() + 8 * 3_600;
+    late.deadline = world.clock().await + 3_600;
     let late = signed(&world, owner.inner(), late, &proofs);
     world.refused(&batcher, &late, Code::Unlocked).await;
     let account = world.account(&batcher, world.owner).await;
     assert!(account.unlocked_from.is_some());
     let mut early = message(&world, world.owner, 0, MAX_FEE, &proofs);
-    early.deadline = now() + 600;
+    early.deadline = world.clock().await + 300;
     world.accepted(&batcher, &signed(&world, owner.inner(), early, &proofs)).await;
 }
 

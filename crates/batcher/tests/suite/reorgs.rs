@@ -1,12 +1,15 @@
 //! Reorganisations: what they take away is taken back, and done again.
 
-use alloy::providers::{Provider, ext::AnvilApi};
+use alloy::{
+    primitives::B256,
+    providers::{Provider, ext::AnvilApi},
+};
 use collimate_api::fast::GroupStatus;
 
 use crate::{
     group::group,
     samples::sample,
-    services::{quick, start, start_with},
+    services::{Running, quick, start, start_with},
     world::{ETHER, World, until, user},
 };
 
@@ -34,7 +37,7 @@ async fn a_task_that_a_reorganisation_takes_away_is_created_again_and_charged_on
     let id = world.accepted(&batcher, &group(&world, &alice, 0, &[sample(0)])).await.id;
     let open = world.reaches(&batcher, id, GroupStatus::Open).await;
     let task = open.batch.clone().unwrap().task_id.unwrap();
-    // Its transaction was confirmed: the manager does not send it again by itself.
+    // Whether its transaction was confirmed already or not: it is sent again, or another one is.
     world.node.anvil_rollback(Some(1)).await.unwrap();
     world.mine(2).await;
     let again = moved_on(&world, &batcher, id, task).await;
@@ -44,7 +47,6 @@ async fn a_task_that_a_reorganisation_takes_away_is_created_again_and_charged_on
     assert_eq!(world.on_chain(alice.address()).await, (ETHER - charged, 1), "once");
     let ledger = world.ledger().await;
     let batch = ledger.batch(open.batch.unwrap().id).await.unwrap().unwrap();
-    assert_eq!(batch.attempts, 2);
     world.answer(&batch, &[sample(0).item.proving_system]).await;
     let verified = world.reaches(&batcher, id, GroupStatus::Verified).await;
     assert!(world.is_verified(&sample(0), &verified.proofs[0]).await);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use alloy::{
+    eips::BlockNumberOrTag,
     network::EthereumWallet,
     primitives::{Address, B256, U256},
     providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
@@ -34,13 +35,13 @@ use collimate_store::{BatcherKey, BatcherLedger, EmbeddedPostgres, Store};
 use serde::de::DeserializeOwned;
 use tokio::{net::TcpListener, sync::OnceCell, time::Instant};
 
-use crate::{samples::Sample, services::Running};
+use crate::{group::now, samples::Sample, services::Running};
 
 /// Blocks in which a task can be answered.
 pub(crate) const RESPONSE_BLOCKS: u32 = 50;
 const EPOCH_BLOCKS: u64 = 100;
 /// Seconds between the announcement of a withdrawal and the end of charges.
-pub(crate) const UNLOCK_DELAY: u64 = 3_600;
+pub(crate) const UNLOCK_DELAY: u64 = 600;
 pub(crate) const CHAIN: u64 = DEVELOPMENT_CHAIN_ID;
 /// The development account that is the batcher.
 pub(crate) const BATCHER: usize = 6;
@@ -171,6 +172,12 @@ impl World {
     pub(crate) async fn on_chain(&self, user: Address) -> (u128, u64) {
         let account = self.payments().account(self.batcher, user).call().await.unwrap();
         (account.balance, account.nonce)
+    }
+
+    /// The clock of deadlines: the chain's, which can be ahead.
+    pub(crate) async fn clock(&self) -> u64 {
+        let block = self.node.get_block_by_number(BlockNumberOrTag::Latest).await.unwrap();
+        block.unwrap().header.timestamp.max(now())
     }
 
     pub(crate) async fn mine(&self, blocks: u64) {

@@ -1,4 +1,4 @@
-//! The gateway's HTTP interface as types, shared by the gateway and whoever talks to it.
+//! The HTTP interfaces of gateway and batcher as types, shared by them and whoever talks to them.
 //!
 //! ```text
 //!  user ── ProofAuthorisation (EIP-712, signed by the account) ──▶ POST /v1/proofs ──▶ Submitted

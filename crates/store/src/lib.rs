@@ -20,6 +20,8 @@
 //! - **Money moves once**: a payment is keyed by (chain, transaction, log index) and credited once; nonce, credit and proof
 //!   are taken by one statement ([`Store::insert_paid_proof`]); a cursor moves with the payments that it passes
 //!   ([`PaymentLedger`]).
+//! - **A batch's status follows from what the chain did** (a generated column), and its groups' from the batch, in one
+//!   transaction with the cursor ([`BatcherLedger`]); a nonce of fast mode is held by one group (partial unique index).
 //! - **A promise is given with the queue's place**, in one transaction ([`Store::admit`]); giving it again changes nothing.
 //! - **No end without a name**: `rejected` and `failed` carry a code and a reason.
 //! - **What was acknowledged survives** a kill of the server or of this process: the server syncs before it answers.
@@ -31,6 +33,7 @@
 
 mod admission;
 mod audit;
+mod batchers;
 mod credits;
 mod cursors;
 mod embedded;
@@ -48,16 +51,24 @@ mod submissions;
 mod transactions;
 
 pub use audit::{CreditedPurchase, Violation};
+pub use batchers::{
+    Admission, BatcherAccount, BatcherKey, BatcherLedger, FastBatch, FastGroup, GroupChange,
+    NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact, TaskOfBatch, TaskOnChain,
+    WaitingGroup,
+};
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;
 pub use jobs::{Job, NewJob};
-pub use lock::AggregatorLock;
+pub use lock::{AggregatorLock, ServiceLock};
 pub use payments::{NewPayment, Payment, PaymentContract, PaymentLedger, PaymentsMoved};
 pub use proofs::{NewProof, Proof, ProofEvent, QueueDepth, Submission};
 pub use run_queries::{Run, RunEvent};
 pub use runs::{ProofsOfFailedRun, Statement};
-pub use status::{JobStatus, PaymentStatus, ProofStatus, ProofSystem, RunStatus, UnknownWord};
+pub use status::{
+    BatchStatus, GroupStatus, JobStatus, PaymentStatus, ProofStatus, ProofSystem, RunStatus,
+    UnknownWord,
+};
 pub use store::{Deployment, Store, age_of};
 pub use submissions::{Payer, Promise, SubmittedProof};
 pub use transactions::Transactions;

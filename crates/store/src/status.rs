@@ -139,6 +139,66 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Where a group of fast mode stands.
+    GroupStatus {
+        /// Waits for a batch.
+        Accepted = "accepted",
+        /// In a batch whose task is on its way.
+        Batched = "batched",
+        /// Its task is on chain.
+        Open = "open",
+        /// A quorum verified its batch.
+        Verified = "verified",
+        /// Dropped before it was charged. The code says why.
+        Rejected = "rejected",
+        /// Its task ended without being verified, and its charge was given back. The code says why.
+        Failed = "failed",
+    }
+}
+
+text_enum! {
+    /// Where a batch of fast mode stands.
+    BatchStatus {
+        /// Chosen, not published yet.
+        Closed = "closed",
+        /// Published; the transaction that creates its task is on its way.
+        Sent = "sent",
+        /// Its task can be answered.
+        Open = "open",
+        /// A quorum answered.
+        Verified = "verified",
+        /// Its payment was given to the batcher.
+        Settled = "settled",
+        /// Nobody answered in time.
+        Expired = "expired",
+        /// Its payment was given back.
+        Refunded = "refunded",
+        /// It could not be sent; its groups wait for another one.
+        Dissolved = "dissolved",
+    }
+}
+
+impl GroupStatus {
+    /// Whether `next` may follow.
+    pub const fn may_become(self, next: Self) -> bool {
+        use GroupStatus::*;
+        matches!(
+            (self, next),
+            (Accepted, Batched | Rejected | Open | Verified | Failed)
+                | (Batched, Accepted | Open | Verified | Failed)
+                | (Open, Verified | Failed | Batched)
+                | (Verified, Open | Batched)
+                | (Failed, Open | Batched)
+        )
+    }
+
+    /// Whether nothing but a reorg can change it any more.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Verified | Self::Rejected | Self::Failed)
+    }
+}
+
 impl ProofStatus {
     /// Whether `next` may follow.
     pub const fn may_become(self, next: Self) -> bool {

@@ -72,11 +72,12 @@ pub struct BatcherAccount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FeesAnswer {
-    /// Least that an authorisation's `maxFee` must be for each of its proofs.
+    /// `maxFee` for each proof with which a group is accepted: its part of a batch of usual size. It waits for others to join. A
+    /// group for which this is more than a batch of its own costs is accepted with that (see [`Self::instant_fee`]).
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub min_fee_per_proof: Wei,
-    /// What a proof costs at the present gas price if its group pays for a batch alone: that group's `maxFee` divided by its
-    /// proofs. It is for a group of one proof; a group of n needs about an n-th of it for each.
+    /// `maxFee` with which a group, of however many proofs, pays for a batch of its own at the present prices, with some room for
+    /// them to rise: it does not wait for others. It pays less if they join.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub instant_fee: Wei,
     /// What proofs cost in the last batches, newest first.

@@ -7,5 +7,6 @@
     reason = "a failed step is a failed test"
 )]
 
+mod fast;
 mod json;
 mod signatures;

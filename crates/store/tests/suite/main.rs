@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod batchers;
 mod credits;
 mod embedded;
 mod interleavings;

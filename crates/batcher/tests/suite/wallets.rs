@@ -1,0 +1,126 @@
+//! Users that are contracts: asked for their word, and what it costs others when they take it back.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, hex},
+    providers::{Provider, ext::AnvilApi},
+};
+use collimate_api::fast::{BatcherProblemCode as Code, GroupEnd, GroupStatus};
+
+use crate::{
+    group::{MAX_FEE, Request, group, message, request},
+    samples::{Sample, sample},
+    services::{hoarding, start, start_with},
+    world::{CHAIN, ETHER, World, until, user},
+};
+
+/// A wallet that takes any signature over the hash in its slot 0, and reverts for any other hash:
+/// `calldataload(4) == sload(0) ? return 0x1626ba7e : revert`.
+const WALLET: [u8; 32] = hex!("60043560005414600f5760006000fd5b631626ba7e60e01b60005260206000f3");
+/// One that burns all gas that it gets: `jump(0)` for ever.
+const ENDLESS: [u8; 4] = hex!("5b600056");
+
+const ADDRESS: Address = Address::repeat_byte(0x3a);
+
+async fn agree(world: &World, hash: B256) {
+    let _: bool = world
+        .node
+        .raw_request("anvil_setStorageAt".into(), (ADDRESS, B256::ZERO, hash))
+        .await
+        .unwrap();
+}
+
+/// A wallet's group, with a signature longer than a key's.
+fn of_wallet(world: &World, nonce: u64, samples: &[Sample]) -> Request {
+    let message = message(world, ADDRESS, nonce, MAX_FEE, samples);
+    request(message, vec![0x5a; 500], samples)
+}
+
+async fn world_with_wallet(code: &[u8]) -> World {
+    let world = World::start().await;
+    world.node.anvil_set_code(ADDRESS, Bytes::from(code.to_vec())).await.unwrap();
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallets_word_counts_for_what_it_agreed_to() {
+    let world = world_with_wallet(&WALLET).await;
+    let batcher = start(&world).await;
+    let group = of_wallet(&world, 0, &[sample(0)]);
+    // It is asked only once it can pay.
+    world.refused(&batcher, &group, Code::BalanceTooLow).await;
+    world.deposit(ADDRESS, ETHER).await;
+    world.refused(&batcher, &group, Code::BadSignature).await;
+    agree(&world, group.id(&world)).await;
+    assert_eq!(
+        group.id(&world),
+        message(&world, ADDRESS, 0, MAX_FEE, &[sample(0)]).digest(CHAIN, world.payments)
+    );
+    let id = world.accepted(&batcher, &group).await.id;
+    let open = world.reaches(&batcher, id, GroupStatus::Open).await;
+    let charged = open.charged.unwrap().0;
+    assert!(charged > 0 && world.on_chain(ADDRESS).await == (ETHER - charged, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_burns_gas_is_refused() {
+    let world = world_with_wallet(&ENDLESS).await;
+    let batcher = start(&world).await;
+    world.deposit(ADDRESS, ETHER).await;
+    world.refused(&batcher, &of_wallet(&world, 0, &[sample(0)]), Code::BadSignature).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_withdraws_before_the_batch_is_dropped() {
+    let world = world_with_wallet(&WALLET).await;
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    let alice = user(1);
+    world.deposit(ADDRESS, ETHER).await;
+    world.deposit(alice.address(), ETHER).await;
+    let walletss = of_wallet(&world, 0, &[sample(0)]);
+    agree(&world, walletss.id(&world)).await;
+    let id = world.accepted(&hoarder, &walletss).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
+    hoarder.stop().await;
+    agree(&world, B256::ZERO).await;
+    world.mine(1).await;
+    let batcher = start(&world).await;
+    world.dropped(&batcher, id, GroupEnd::SignatureWithdrawn).await;
+    world.reaches(&batcher, honest, GroupStatus::Open).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken_again() {
+    let world = world_with_wallet(&WALLET).await;
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    let alice = user(1);
+    world.deposit(ADDRESS, ETHER).await;
+    world.deposit(alice.address(), ETHER).await;
+    let wallets = of_wallet(&world, 0, &[sample(0)]);
+    agree(&world, wallets.id(&world)).await;
+    let id = world.accepted(&hoarder, &wallets).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
+    hoarder.stop().await;
+    world.node.anvil_set_auto_mine(false).await.unwrap();
+    let batcher = start(&world).await;
+    until("it is sent", || async {
+        let sent = world.node.get_transaction_count(world.batcher).pending().await.ok()?;
+        (sent == 1).then_some(())
+    })
+    .await;
+    agree(&world, B256::ZERO).await;
+    world.mine(1).await;
+    world.node.anvil_set_auto_mine(true).await.unwrap();
+    let open = world.reaches(&batcher, honest, GroupStatus::Open).await;
+    assert!(open.charged.unwrap().0 > 0);
+    let free = world.reaches(&batcher, id, GroupStatus::Open).await;
+    assert_eq!(free.charged.unwrap().0, 0, "at the batcher's expense");
+    assert_eq!(world.on_chain(ADDRESS).await, (ETHER, 0));
+    let ledger = world.ledger().await;
+    let batch = ledger.batch(open.batch.unwrap().id).await.unwrap().unwrap();
+    assert!(batch.task.unwrap().added > 0, "what was lacking came from the batcher");
+    // Its nonce is free, and its next signature is not taken for a while.
+    assert_eq!(world.account(&batcher, ADDRESS).await.next_nonce, 0);
+    let next = of_wallet(&world, 0, &[sample(2)]);
+    agree(&world, next.id(&world)).await;
+    world.refused(&batcher, &next, Code::BadSignature).await;
+}

@@ -1,0 +1,341 @@
+//! A node with the contracts and four registered operators, a database, an object store that is served, and users with ether.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    network::EthereumWallet,
+    primitives::{Address, B256, U256},
+    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    signers::local::PrivateKeySigner,
+};
+use axum::{
+    Router,
+    extract::{Path as UrlPath, State},
+    http::StatusCode,
+    routing::get,
+};
+use bytes::Bytes;
+use collimate_api::fast::{
+    BatcherAccount, GroupAnswer, GroupEnd, GroupId, GroupStatus, VerificationData,
+};
+use collimate_attestation::{Registration, SecretKey};
+use collimate_chain::{
+    anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, development_signer},
+    provider::{Timeouts, connect},
+};
+use collimate_contracts::{AlignedLayerServiceManager, BatcherPaymentService, OperatorRegistry};
+use collimate_objects::Objects;
+use collimate_store::{BatcherKey, BatcherLedger, EmbeddedPostgres, Store};
+use serde::de::DeserializeOwned;
+use tokio::{net::TcpListener, sync::OnceCell, time::Instant};
+
+use crate::{group::now, samples::Sample, services::Running};
+
+/// Blocks in which a task can be answered.
+pub(crate) const RESPONSE_BLOCKS: u32 = 50;
+const EPOCH_BLOCKS: u64 = 100;
+/// Seconds between the announcement of a withdrawal and the end of charges.
+pub(crate) const UNLOCK_DELAY: u64 = 600;
+pub(crate) const CHAIN: u64 = DEVELOPMENT_CHAIN_ID;
+/// The development account that is the batcher.
+pub(crate) const BATCHER: usize = 6;
+pub(crate) const ETHER: u128 = 1_000_000_000_000_000_000;
+
+/// Never dropped: the server stops when this process ends.
+static SERVER: OnceCell<EmbeddedPostgres> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+fn parent_dir() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("collimate-batcher-tests")
+}
+
+/// A folder named after this process. Those of processes that are gone are removed.
+fn data_dir() -> PathBuf {
+    for entry in fs::read_dir(parent_dir()).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    parent_dir().join(std::process::id().to_string())
+}
+
+async fn database() -> String {
+    let start = || async { EmbeddedPostgres::start(&data_dir()).await.unwrap() };
+    let server = SERVER.get_or_init(start).await;
+    let number = DATABASES.fetch_add(1, Ordering::SeqCst);
+    server.create_database(&format!("test_{number}")).await.unwrap()
+}
+
+pub(crate) struct World {
+    pub(crate) anvil: Anvil,
+    pub(crate) node: DynProvider,
+    /// Sends as account 0, which owns the contracts and deposits for users.
+    pub(crate) wallet: DynProvider,
+    pub(crate) owner: Address,
+    pub(crate) manager: Address,
+    pub(crate) payments: Address,
+    pub(crate) batcher: Address,
+    pub(crate) database: String,
+    pub(crate) objects: Objects,
+    /// Where the objects are served.
+    pub(crate) mirror: String,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) http: reqwest::Client,
+}
+
+/// An operator's key.
+pub(crate) fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number + 1; 32]).unwrap()
+}
+
+/// A user, by number.
+pub(crate) fn user(number: u8) -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&B256::repeat_byte(0xa0 + number)).unwrap()
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        drop(
+            tracing_subscriber::fmt()
+                .with_env_filter("collimate_batcher=debug,collimate_chain=info")
+                .with_test_writer()
+                .try_init(),
+        );
+        let anvil = Anvil::start(AnvilOptions::default()).await.unwrap();
+        let node = connect(&anvil.url(), Timeouts::default()).unwrap();
+        let (wallet, owner) = wallet(&anvil, 0);
+        let registry =
+            *OperatorRegistry::deploy(&wallet, owner, EPOCH_BLOCKS, 2, 1).await.unwrap().address();
+        for number in 0..4 {
+            register(&anvil, registry, number).await;
+        }
+        let manager = AlignedLayerServiceManager::deploy(
+            &wallet,
+            registry,
+            owner,
+            RESPONSE_BLOCKS,
+            1_000_000_000,
+        );
+        let manager = *manager.await.unwrap().address();
+        let payments = BatcherPaymentService::deploy(&wallet, manager, UNLOCK_DELAY);
+        let payments = *payments.await.unwrap().address();
+        node.anvil_mine(Some(EPOCH_BLOCKS), None).await.unwrap();
+        fs::create_dir_all(parent_dir()).unwrap();
+        let folder = tempfile::tempdir_in(parent_dir()).unwrap();
+        let objects = Objects::folder(&folder.path().join("objects")).unwrap();
+        objects.name().await.unwrap();
+        let mirror = serve(objects.clone()).await;
+        let batcher = development_signer(BATCHER).unwrap().address();
+        let (database, http) = (database().await, reqwest::Client::new());
+        Self {
+            anvil,
+            node,
+            wallet,
+            owner,
+            manager,
+            payments,
+            batcher,
+            database,
+            objects,
+            mirror,
+            folder,
+            http,
+        }
+    }
+
+    pub(crate) fn manager(
+        &self,
+    ) -> AlignedLayerServiceManager::AlignedLayerServiceManagerInstance<&DynProvider> {
+        AlignedLayerServiceManager::new(self.manager, &self.wallet)
+    }
+
+    pub(crate) fn payments(
+        &self,
+    ) -> BatcherPaymentService::BatcherPaymentServiceInstance<&DynProvider> {
+        BatcherPaymentService::new(self.payments, &self.wallet)
+    }
+
+    /// Pays into a user's account with the batcher.
+    pub(crate) async fn deposit(&self, user: Address, wei: u128) {
+        let call = self.payments();
+        let call = call.deposit(self.batcher, user).value(U256::from(wei));
+        assert!(call.send().await.unwrap().get_receipt().await.unwrap().status());
+    }
+
+    /// What the contract has of a user: balance and nonce.
+    pub(crate) async fn on_chain(&self, user: Address) -> (u128, u64) {
+        let account = self.payments().account(self.batcher, user).call().await.unwrap();
+        (account.balance, account.nonce)
+    }
+
+    /// The clock of deadlines: the chain's, which can be ahead.
+    pub(crate) async fn clock(&self) -> u64 {
+        let block = self.node.get_block_by_number(BlockNumberOrTag::Latest).await.unwrap();
+        block.unwrap().header.timestamp.max(now())
+    }
+
+    pub(crate) async fn mine(&self, blocks: u64) {
+        self.node.anvil_mine(Some(blocks), None).await.unwrap();
+    }
+
+    /// The batcher's ledger, as its database has it.
+    pub(crate) async fn ledger(&self) -> BatcherLedger {
+        let store = Store::connect(&self.database).await.unwrap();
+        let key = BatcherKey {
+            chain_id: CHAIN,
+            contract: self.payments.into_array(),
+            address: self.batcher.into_array(),
+        };
+        store.batcher_ledger(key).await.unwrap()
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, batcher: &Running, path: &str) -> T {
+        let response = self.http.get(format!("{}{path}", batcher.url)).send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status, reqwest::StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
+    pub(crate) async fn group(&self, batcher: &Running, id: GroupId) -> GroupAnswer {
+        self.get(batcher, &collimate_api::fast::group(&id)).await
+    }
+
+    pub(crate) async fn account(&self, batcher: &Running, user: Address) -> BatcherAccount {
+        self.get(batcher, &collimate_api::fast::account(&user)).await
+    }
+
+    /// Waits until a group is there.
+    pub(crate) async fn reaches(
+        &self,
+        batcher: &Running,
+        id: GroupId,
+        status: GroupStatus,
+    ) -> GroupAnswer {
+        until(&format!("{id} is {status}"), || async {
+            let group = self.group(batcher, id).await;
+            let strayed = group.status.is_end() && group.status != status;
+            assert!(!strayed, "{id} is {}: {:?} {:?}", group.status, group.code, group.reason);
+            (group.status == status).then_some(group)
+        })
+        .await
+    }
+
+    /// Waits until a group was dropped for this reason.
+    pub(crate) async fn dropped(&self, batcher: &Running, id: GroupId, end: GroupEnd) {
+        let group = until(&format!("{id} ends"), || async {
+            let group = self.group(batcher, id).await;
+            matches!(group.status, GroupStatus::Rejected | GroupStatus::Failed).then_some(group)
+        })
+        .await;
+        assert_eq!(group.code.as_deref(), Some(end.as_str()), "{:?}", group.reason);
+        assert!(group.reason.is_some_and(|reason| !reason.is_empty()));
+        let ended =
+            if end == GroupEnd::TaskExpired { GroupStatus::Failed } else { GroupStatus::Rejected };
+        assert_eq!(group.status, ended);
+    }
+
+    /// What the chain answers about a proof of a group, by what the batcher gave its owner.
+    pub(crate) async fn is_verified(&self, sample: &Sample, data: &VerificationData) -> bool {
+        assert_eq!(data.proof_commitment, sample.item.proof.keccak256);
+        let by_system = self
+            .manager()
+            .isVerified(
+                data.proving_system,
+                data.program_id,
+                sample.public_inputs.clone().into(),
+                data.proof_commitment,
+                data.generator,
+                data.path.clone(),
+                self.payments,
+            )
+            .call()
+            .await
+            .unwrap();
+        let by_commitments = self
+            .manager()
+            .verifyBatchInclusion(
+                data.proof_commitment,
+                data.public_inputs_commitment,
+                data.auxiliary_commitment,
+                data.generator,
+                data.batch_root,
+                data.path.clone(),
+                U256::from(data.index),
+                self.payments,
+            )
+            .call()
+            .await
+            .unwrap();
+        assert_eq!(by_system, by_commitments);
+        by_system
+    }
+
+    /// Where the objects' files are.
+    pub(crate) fn objects_folder(&self) -> PathBuf {
+        self.folder.path().join("objects")
+    }
+}
+
+/// Serves the object store as operators ask for it.
+async fn serve(objects: Objects) -> String {
+    async fn object(
+        State(objects): State<Objects>,
+        UrlPath(key): UrlPath<String>,
+    ) -> Result<Bytes, StatusCode> {
+        let key = key.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+        objects.get(&key, u64::MAX).await.map_err(|_| StatusCode::NOT_FOUND)
+    }
+    let router = Router::new().route("/objects/{key}", get(object)).with_state(objects);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// A connection that sends as a development account.
+pub(crate) fn wallet(anvil: &Anvil, account: usize) -> (DynProvider, Address) {
+    let signer = development_signer(account).unwrap();
+    let address = signer.address();
+    let provider = ProviderBuilder::new()
+        .wallet(EthereumWallet::from(signer.inner().clone()))
+        .connect_http(anvil.url().parse().unwrap());
+    (provider.erased(), address)
+}
+
+async fn register(anvil: &Anvil, registry: Address, number: u8) {
+    let (wallet, account) = wallet(anvil, usize::from(number) + 1);
+    let registration = Registration { chain_id: CHAIN, registry, operator: account };
+    let possession = key(number).prove_possession(&registration).to_point();
+    let registry = OperatorRegistry::new(registry, wallet);
+    let receipt = registry
+        .register(key(number).public_key().to_point().into(), possession.into())
+        .value(U256::from(1_000_000))
+        .send()
+        .await
+        .unwrap()
+        .get_receipt()
+        .await
+        .unwrap();
+    assert!(receipt.status());
+}
+
+/// Waits until `condition` gives a value; panics with `what` after a minute.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    condition: impl Fn() -> F,
+) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}

@@ -1,0 +1,325 @@
+//! The batchers' ledger: who gets a nonce, what the chain's facts do, and what a reorganisation undoes.
+
+use alloy::primitives::B256;
+use collimate_chain::follower::{BlockId, Cursor};
+use collimate_store::{
+    Admission, BatchStatus, BatcherKey, BatcherLedger, FastBatch, GroupStatus, NewBatch, NewGroup,
+    OnChainAccount, Store, StoreError, TaskFact, TaskOnChain,
+};
+use futures::future::join_all;
+use sqlx::PgPool;
+
+use crate::support::empty_database;
+
+const KEY: BatcherKey = BatcherKey { chain_id: 31337, contract: [0xcc; 20], address: [0xba; 20] };
+const RICH: OnChainAccount = OnChainAccount { nonce: 0, balance: 1_000_000 };
+const BEHIND: (&str, &str) = ("BTC-063", "behind another");
+const REFUNDED: (&str, &str) = ("BTC-070", "refunded");
+/// Blocks in which a task can be answered.
+const RESPONSE_BLOCKS: u64 = 10;
+
+async fn ledger() -> (BatcherLedger, Store, String) {
+    let url = empty_database().await;
+    let store = Store::connect(&url).await.unwrap();
+    (store.batcher_ledger(KEY).await.unwrap(), store, url)
+}
+
+fn group(account: u8, first_nonce: u64, proofs: u32) -> NewGroup {
+    let mut id = [account; 32];
+    id[..8].copy_from_slice(&first_nonce.to_be_bytes());
+    id[8..12].copy_from_slice(&proofs.to_be_bytes());
+    NewGroup {
+        id,
+        account: [account; 20],
+        proofs_root: id,
+        proof_count: proofs,
+        first_nonce,
+        max_fee: 100,
+        deadline: 2_000_000_000,
+        signature: vec![7; 65],
+        by_wallet: false,
+        bytes: 1_000,
+        items: "[]".to_owned(),
+        commitments: (0..proofs).map(|proof| [proof as u8; 32]).collect(),
+        systems: vec![6, 9],
+        head: 5,
+    }
+}
+
+async fn accept(ledger: &BatcherLedger, group: &NewGroup) {
+    match ledger.admit(group, RICH, 100).await.unwrap() {
+        Admission::Accepted(stored) => assert_eq!(stored.status, GroupStatus::Accepted),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn new_batch(groups: &[NewGroup]) -> NewBatch {
+    NewBatch {
+        groups: groups.iter().map(|group| group.id).collect(),
+        root: [0x11; 32],
+        pointer: "v1 somewhere".to_owned(),
+        proof_count: groups.iter().map(|group| group.proof_count).sum(),
+        bytes: 2_000,
+        fee_per_proof: 10,
+        fee_limit: 15,
+        min_charged: 5,
+        value: 10,
+    }
+}
+
+fn created(block: u64, charges: &[u128]) -> TaskFact {
+    TaskFact::Created(TaskOnChain {
+        root: [0x11; 32],
+        pointer: "v1 somewhere".to_owned(),
+        task_id: [block as u8; 32],
+        block,
+        last_block: block + RESPONSE_BLOCKS,
+        tx_hash: [0xee; 32],
+        total: charges.iter().sum(),
+        added: 0,
+        charges: charges.to_vec(),
+    })
+}
+
+fn cursor(head: u64) -> Cursor {
+    let recent = vec![BlockId { number: head, hash: B256::repeat_byte(head as u8) }];
+    Cursor { start: 0, next: head + 1, recent }
+}
+
+/// A ledger and how far it knows the chain.
+struct Followed {
+    ledger: BatcherLedger,
+    at: Option<Cursor>,
+}
+
+impl Followed {
+    async fn advance(&mut self, head: u64, facts: &[TaskFact]) -> Vec<FastBatch> {
+        let to = cursor(head);
+        let changed = self.ledger.advance(facts, REFUNDED, self.at.as_ref(), &to).await.unwrap();
+        self.at = Some(to);
+        changed
+    }
+
+    async fn revert(&mut self, first: u64) {
+        let to = cursor(first - 1);
+        self.ledger.revert(first, self.at.as_ref(), &to).await.unwrap();
+        self.at = Some(to);
+    }
+
+    async fn batch(&self, id: i64) -> FastBatch {
+        self.ledger.batch(id).await.unwrap().unwrap()
+    }
+
+    async fn group(&self, group: &NewGroup) -> (GroupStatus, Option<u128>) {
+        let group = self.ledger.group(&group.id).await.unwrap().unwrap();
+        (group.status, group.charged)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonces_and_balance_are_taken_once() {
+    let (ledger, store, _) = ledger().await;
+    accept(&ledger, &group(1, 0, 3)).await;
+    let again = ledger.admit(&group(1, 0, 3), RICH, 100).await.unwrap();
+    assert!(matches!(again, Admission::Known(_)));
+    let wrong = ledger.admit(&group(1, 0, 1), RICH, 100).await.unwrap();
+    assert_eq!(wrong, Admission::WrongNonce { expected: 3 });
+    let gap = ledger.admit(&group(1, 4, 1), RICH, 100).await.unwrap();
+    assert_eq!(gap, Admission::WrongNonce { expected: 3 });
+    let poor = OnChainAccount { balance: 199, ..RICH };
+    let refused = ledger.admit(&group(1, 3, 1), poor, 100).await.unwrap();
+    assert_eq!(refused, Admission::BalanceTooLow { reserved: 100 });
+    assert_eq!(ledger.admit(&group(1, 3, 1), RICH, 1).await.unwrap(), Admission::TooMany);
+    accept(&ledger, &group(1, 3, 1)).await;
+    let standing = ledger.standing(&[1; 20], RICH).await.unwrap();
+    assert_eq!((standing.next_nonce, standing.reserved, standing.pending), (4, 200, 2));
+    // Another batcher's accounts are others.
+    let other = BatcherKey { address: [1; 20], ..KEY };
+    let other = store.batcher_ledger(other).await.unwrap();
+    assert_eq!(other.standing(&[1; 20], RICH).await.unwrap().next_nonce, 0);
+    assert_eq!(other.group(&group(1, 0, 3).id).await.unwrap(), None);
+    // The chain may be ahead.
+    let ahead = OnChainAccount { nonce: 9, ..RICH };
+    assert_eq!(ledger.standing(&[1; 20], ahead).await.unwrap().next_nonce, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_requests_that_race_for_a_nonce_one_is_accepted() {
+    let (ledger, _, _) = ledger().await;
+    let groups: Vec<_> = (1..9).map(|proofs| group(1, 0, proofs)).collect();
+    let admitted = join_all(groups.iter().map(|group| ledger.admit(group, RICH, 100))).await;
+    let accepted = admitted
+        .into_iter()
+        .filter(|admission| matches!(admission.as_ref().unwrap(), Admission::Accepted(_)));
+    assert_eq!(accepted.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_dropped_takes_those_behind_it_with_it() {
+    let (ledger, _, _) = ledger().await;
+    let groups = [group(1, 0, 1), group(1, 1, 2), group(1, 3, 1), group(2, 0, 1)];
+    for group in &groups {
+        accept(&ledger, group).await;
+    }
+    let gone = ledger.reject_group(&groups[1].id, "BTC-061", "too poor", BEHIND).await.unwrap();
+    assert_eq!(gone.len(), 2);
+    assert!(ledger.reject_group(&groups[1].id, "X", "x", BEHIND).await.unwrap().is_empty());
+    let waiting = ledger.waiting_groups(10).await.unwrap();
+    let mut left: Vec<_> = waiting.iter().map(|group| group.id).collect();
+    left.sort_unstable();
+    assert_eq!(left, [groups[0].id, groups[3].id]);
+    let first = ledger.group(&groups[1].id).await.unwrap().unwrap();
+    assert_eq!((first.status, first.code.as_deref()), (GroupStatus::Rejected, Some("BTC-061")));
+    let behind = ledger.group(&groups[2].id).await.unwrap().unwrap();
+    assert_eq!(behind.code.as_deref(), Some("BTC-063"));
+    // Their nonces are free.
+    accept(&ledger, &NewGroup { id: [9; 32], ..group(1, 1, 1) }).await;
+    let changes = ledger.group_changes_after(&groups[1].id, 0).await.unwrap();
+    let statuses: Vec<_> = changes.iter().map(|change| change.status).collect();
+    assert_eq!(statuses, [GroupStatus::Accepted, GroupStatus::Rejected]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_goes_its_way_by_the_chains_facts_and_back_by_reorganisations() {
+    let (ledger, _, _) = ledger().await;
+    let groups = [group(1, 0, 2), group(2, 0, 1)];
+    for group in &groups {
+        accept(&ledger, group).await;
+    }
+    let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap();
+    assert_eq!((batch.status, batch.group_count), (BatchStatus::Closed, 2));
+    ledger.mark_sent(batch.id).await.unwrap();
+    ledger.mark_sent(batch.id).await.unwrap();
+    let (id, task_id) = (batch.id, [20; 32]);
+    let mut chain = Followed { ledger, at: None };
+    chain.advance(19, &[]).await;
+    chain.advance(20, &[created(20, &[20, 0])]).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Open);
+    assert_eq!(chain.group(&groups[0]).await, (GroupStatus::Open, Some(20)));
+    assert_eq!(chain.group(&groups[1]).await, (GroupStatus::Open, Some(0)), "it did not hold");
+    // What was charged holds its nonces, what was not does not.
+    for (account, next) in [(1, 2), (2, 0)] {
+        let standing = chain.ledger.standing(&[account; 20], RICH).await.unwrap();
+        assert_eq!((standing.next_nonce, standing.pending), (next, 0));
+    }
+    // The same fact again changes nothing, and neither do those of others' tasks.
+    let others = TaskFact::Verified { task_id: [99; 32], block: 21 };
+    chain.advance(21, &[created(20, &[20, 0]), others]).await;
+    assert_eq!(chain.batch(id).await.task.unwrap().id, task_id);
+
+    chain.advance(25, &[TaskFact::Verified { task_id, block: 25 }]).await;
+    chain.advance(26, &[TaskFact::Settled { task_id, block: 26 }]).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Settled);
+    assert_eq!(chain.group(&groups[0]).await.0, GroupStatus::Verified);
+    chain.revert(26).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Verified);
+    chain.revert(25).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Open);
+    assert_eq!(chain.group(&groups[0]).await, (GroupStatus::Open, Some(20)));
+    chain.advance(29, &[]).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Open, "one block is left");
+    chain.advance(30, &[]).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Expired);
+    assert_eq!(chain.group(&groups[0]).await.0, GroupStatus::Open, "not refunded yet");
+    chain.advance(31, &[TaskFact::Refunded { task_id, block: 31 }]).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Refunded);
+    let failed = chain.ledger.group(&groups[0].id).await.unwrap().unwrap();
+    assert_eq!((failed.status, failed.code.as_deref()), (GroupStatus::Failed, Some("BTC-070")));
+    chain.revert(30).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Open);
+    chain.revert(20).await;
+    let back = chain.batch(id).await;
+    assert_eq!((back.status, back.task), (BatchStatus::Sent, None));
+    for group in &groups {
+        assert_eq!(chain.group(group).await, (GroupStatus::Batched, None));
+    }
+    // Mined again, and everything at once, as who was away sees it.
+    let task_id = [21; 32];
+    let facts = [
+        created(21, &[20, 10]),
+        TaskFact::Verified { task_id, block: 22 },
+        TaskFact::Settled { task_id, block: 23 },
+    ];
+    chain.advance(40, &facts).await;
+    assert_eq!(chain.batch(id).await.status, BatchStatus::Settled);
+    assert_eq!(chain.group(&groups[1]).await, (GroupStatus::Verified, Some(10)));
+    assert!(chain.ledger.unfinished_batches().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_given_up_gives_its_groups_back_and_is_known_if_it_is_mined_all_the_same() {
+    let (ledger, _, _) = ledger().await;
+    let groups = [group(1, 0, 1), group(2, 0, 1)];
+    for group in &groups {
+        accept(&ledger, group).await;
+    }
+    let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap();
+    let twice = ledger.close_batch(&new_batch(&groups)).await.unwrap_err();
+    assert!(matches!(twice, StoreError::WrongStatus { .. }), "{twice}");
+    ledger.mark_sent(batch.id).await.unwrap();
+    ledger.dissolve(batch.id, "CHN-030", "it would revert").await.unwrap();
+    let again = ledger.dissolve(batch.id, "CHN-030", "it would revert").await.unwrap_err();
+    assert!(matches!(again, StoreError::WrongStatus { .. }), "{again}");
+    assert_eq!(ledger.waiting_groups(10).await.unwrap().len(), 2);
+    let mut chain = Followed { ledger, at: None };
+    chain.advance(20, &[created(20, &[10, 10])]).await;
+    assert_eq!(chain.batch(batch.id).await.status, BatchStatus::Open);
+    assert_eq!(chain.group(&groups[0]).await, (GroupStatus::Open, Some(10)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_follow_one_gets_on_and_of_two_drivers_one_drives() {
+    let (ledger, store, _) = ledger().await;
+    ledger.advance(&[], REFUNDED, None, &cursor(5)).await.unwrap();
+    let late = ledger.advance(&[], REFUNDED, None, &cursor(6)).await.unwrap_err();
+    assert!(matches!(late, StoreError::CursorMoved(_)), "{late}");
+    let late = ledger.revert(3, Some(&cursor(4)), &cursor(2)).await.unwrap_err();
+    assert!(matches!(late, StoreError::CursorMoved(_)), "{late}");
+    let lock = store.try_lock_batcher(&KEY).await.unwrap().expect("it is free");
+    assert!(store.try_lock_batcher(&KEY).await.unwrap().is_none());
+    let other = BatcherKey { address: [1; 20], ..KEY };
+    assert!(store.try_lock_batcher(&other).await.unwrap().is_some(), "others are not concerned");
+    lock.release().await;
+    assert!(store.try_lock_batcher(&KEY).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_refuses_what_the_code_would_never_write() {
+    let (ledger, _, url) = ledger().await;
+    let groups = [group(1, 0, 2)];
+    accept(&ledger, &groups[0]).await;
+    let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap().id;
+    let database = PgPool::connect(&url).await.unwrap();
+    for statement in [
+        "UPDATE fast_groups SET status = 'verified', charged_wei = NULL".to_owned(),
+        "UPDATE fast_groups SET status = 'rejected', batch_id = NULL".to_owned(),
+        "UPDATE fast_groups SET status = 'accepted'".to_owned(),
+        "UPDATE fast_groups SET commitments = ''".to_owned(),
+        format!("UPDATE fast_batches SET verified_block = 3 WHERE id = {batch}"),
+        format!("UPDATE fast_batches SET phase = 'dissolved' WHERE id = {batch}"),
+        format!("UPDATE fast_batches SET task_id = root WHERE id = {batch}"),
+        "INSERT INTO fast_groups (id, batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, deadline, \
+             signature, by_wallet, bytes, items, commitments, systems, head, status) \
+             SELECT decode(repeat('05', 32), 'hex'), batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, \
+             deadline, signature, by_wallet, bytes, items, commitments, systems, head, 'accepted' FROM fast_groups"
+            .to_owned(),
+    ] {
+        let refused =
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement.clone())).execute(&database).await;
+        let refused = StoreError::from(refused.expect_err(&statement));
+        assert_eq!(refused.code(), "STO-005", "{statement}: {refused}");
+    }
+    for from in GroupStatus::ALL {
+        for to in GroupStatus::ALL.iter().filter(|to| *to != from) {
+            let allowed = from.may_become(*to);
+            let in_trigger: bool = sqlx::query_scalar(
+                "SELECT pg_get_triggerdef(oid) LIKE '%''' || $1 || '''%' FROM pg_trigger WHERE tgname = 'fast_groups_guard'",
+            )
+            .bind(format!("{from}>{to}"))
+            .fetch_one(&database)
+            .await
+            .unwrap();
+            assert_eq!(allowed, in_trigger, "{from} > {to}");
+        }
+    }
+}

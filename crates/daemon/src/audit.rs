@@ -3,6 +3,10 @@
 //! It changes nothing but, when it is newer than the database's schema, the schema. It may run beside the services: what is on
 //! its way while it looks is not counted against them.
 
+mod batches_on_chain;
+mod fast_mode;
+mod files_of_batches;
+
 use std::{collections::HashSet, fmt::Display, io::Write};
 
 use alloy::{
@@ -48,6 +52,10 @@ struct Report {
     proofs: u64,
     final_runs: u64,
     purchases: u64,
+    /// Of fast mode, where a batcher is configured: groups, batches, and those of them whose task is on chain.
+    groups: u64,
+    batches: u64,
+    tasks: u64,
     findings: Vec<Finding>,
 }
 
@@ -60,7 +68,8 @@ impl Report {
 /// Prints the report. An error if anything is wrong.
 pub(crate) async fn run(config: &Config, quick: bool, json: bool) -> Result<()> {
     let shared = Shared::connect_beside(config).await?;
-    let progress = Progress::new(PHASES);
+    let fast_mode = config.batcher.as_ref().map_or(0, |_| fast_mode::PHASES);
+    let progress = Progress::new(PHASES + fast_mode);
     let outcome = audit(config, &shared, quick, &progress).await;
     progress.finish();
     shared.close().await?;
@@ -77,6 +86,13 @@ pub(crate) async fn run(config: &Config, quick: bool, json: bool) -> Result<()> 
             "looked at {} proofs, {} final runs, {} purchases and {} rules of the database",
             report.proofs, report.final_runs, report.purchases, report.rules_of_the_database
         )?;
+        if config.batcher.is_some() {
+            let Report { groups, batches, tasks, .. } = report;
+            writeln!(
+                out,
+                "looked at {groups} groups and {batches} batches of fast mode, {tasks} of them on chain"
+            )?;
+        }
     }
     let count = report.findings.len();
     ensure!(
@@ -94,7 +110,7 @@ async fn audit(
 ) -> Result<Report> {
     let Shared { provider, deployment, store, objects, .. } = shared;
     let mut report =
-        Report { rules_of_the_database: Store::audit_rules().len(), ..Report::default() };
+        Report { rules_of_the_database: Store::audit_rules().count(), ..Report::default() };
     progress.phase("The rules of the database");
     for violation in store.audit().await? {
         report.add(violation.rule, violation.subject);
@@ -115,6 +131,9 @@ async fn audit(
         let chain = purchases_on_chain(provider, contract, start).await?;
         let confirmations = config.chain.confirmations;
         purchases(&chain, &credited, head, confirmations, &mut report);
+    }
+    if let Some(settings) = &config.batcher {
+        fast_mode::audit(config, settings, shared, quick, &mut report, progress).await?;
     }
     Ok(report)
 }

@@ -2,6 +2,8 @@
 //!
 //! The schema refuses most of it already; this looks at what is there, whoever wrote it, after a restore for example.
 
+mod batchers;
+
 use sqlx::AssertSqlSafe;
 
 use crate::store::{to_i64, to_u64};
@@ -16,8 +18,11 @@ pub struct Violation {
     pub subject: String,
 }
 
+/// A rule in words, and the query for what breaks it.
+type Rule = (&'static str, &'static str);
+
 /// Each rule and the query, of one text column, for what breaks it.
-const RULES: [(&str, &str); 9] = [
+const RULES: [Rule; 9] = [
     (
         "a proof has the status of the live run that holds it",
         "SELECT p.id::text FROM proofs p JOIN run_proofs rp ON rp.proof_id = p.id AND rp.live JOIN runs r ON r.id = rp.run_id
@@ -64,6 +69,11 @@ const RULES: [(&str, &str); 9] = [
     ),
 ];
 
+/// All of them.
+fn rules() -> impl Iterator<Item = Rule> {
+    RULES.into_iter().chain(batchers::RULES)
+}
+
 /// Violations of one rule that are named; more would say no more.
 const MAX_NAMED: usize = 100;
 
@@ -106,8 +116,8 @@ impl Store {
     }
 
     /// The rules, in words.
-    pub fn audit_rules() -> impl ExactSizeIterator<Item = &'static str> {
-        RULES.iter().map(|(rule, _)| *rule)
+    pub fn audit_rules() -> impl Iterator<Item = &'static str> {
+        rules().map(|(rule, _)| rule)
     }
 
     /// The rows that break a rule, at most a hundred for each; all rules are read from one snapshot.
@@ -120,7 +130,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         let mut found = vec![];
-        for (rule, query) in RULES {
+        for (rule, query) in rules() {
             let query = AssertSqlSafe(format!("{query} LIMIT {MAX_NAMED}"));
             let subjects: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut *tx).await?;
             found.extend(subjects.into_iter().map(|subject| Violation { rule, subject }));

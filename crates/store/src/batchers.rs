@@ -11,11 +11,14 @@
 //! `revert` takes facts back whose blocks left the chain; statuses follow by themselves.
 
 mod batches;
+mod compare;
 mod groups;
 mod tasks;
 
 use sqlx::PgPool;
 use time::OffsetDateTime;
+
+pub use compare::BatchOnChain;
 
 use crate::store::to_i64;
 use crate::{BatchStatus, GroupStatus, Store, StoreError};

@@ -52,9 +52,9 @@ mod transactions;
 
 pub use audit::{CreditedPurchase, Violation};
 pub use batchers::{
-    Admission, BatcherAccount, BatcherKey, BatcherLedger, FastBatch, FastGroup, GroupChange,
-    NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact, TaskOfBatch, TaskOnChain,
-    WaitingGroup,
+    Admission, BatchOnChain, BatcherAccount, BatcherKey, BatcherLedger, FastBatch, FastGroup,
+    GroupChange, NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact, TaskOfBatch,
+    TaskOnChain, WaitingGroup,
 };
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;

@@ -10,6 +10,7 @@
 
 mod common;
 mod demo;
+mod fast_services;
 mod faults;
 mod operations;
 mod proving;

@@ -323,3 +323,61 @@ async fn the_schema_refuses_what_the_code_would_never_write() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_nothing_in_an_allowed_history_and_what_was_tampered_with() {
+    let (ledger, store, url) = ledger().await;
+    let mut followed = Followed { ledger: ledger.clone(), at: None };
+    // Dissolved, batched again, verified; one that is dropped, and one that waits.
+    let groups = [group(1, 0, 3), group(1, 3, 1), group(2, 0, 1)];
+    for group in &groups {
+        accept(&ledger, group).await;
+    }
+    let given_up = ledger.close_batch(&new_batch(&groups)).await.unwrap();
+    ledger.dissolve(given_up.id, "BTC-001", "for a test").await.unwrap();
+    ledger.reject_group(&groups[2].id, "BTC-061", "too little", BEHIND).await.unwrap();
+    let batch = ledger.close_batch(&new_batch(&groups[..2])).await.unwrap();
+    ledger.mark_sent(batch.id).await.unwrap();
+    followed.advance(10, &[created(10, &[30, 10])]).await;
+    followed.advance(12, &[TaskFact::Verified { task_id: [10; 32], block: 12 }]).await;
+    accept(&ledger, &group(1, 4, 1)).await;
+    assert_eq!(store.audit().await.unwrap(), vec![]);
+    let on_chain = ledger.batches_of_blocks(12, 12).await.unwrap();
+    assert_eq!(on_chain.iter().map(|batch| batch.id).collect::<Vec<_>>(), [batch.id]);
+    assert!(ledger.batches_of_blocks(13, 99).await.unwrap().is_empty());
+    assert_eq!(ledger.charged_accounts(None, 9).await.unwrap(), [([1; 20], 4)]);
+    assert_eq!(ledger.groups_after(0, 9).await.unwrap().len(), 3, "but for the one dropped");
+
+    let database = PgPool::connect(&url).await.unwrap();
+    for (tampering, rule) in [
+        (
+            "UPDATE fast_groups SET status = 'open' WHERE first_nonce = 3",
+            "has the status of the batch",
+        ),
+        ("DELETE FROM fast_batch_groups WHERE batch_id = 2 AND position = 1", "as many groups"),
+        ("UPDATE fast_batches SET proof_count = 9 WHERE id = 2", "as many proofs"),
+        ("UPDATE fast_batches SET bytes = 99999 WHERE id = 2", "the bytes of its groups"),
+        ("UPDATE fast_groups SET charged_wei = 29 WHERE first_nonce = 0", "sum of their charges"),
+        ("UPDATE fast_batches SET added_wei = 7 WHERE id = 2", "its batcher added the rest"),
+        ("UPDATE fast_groups SET max_fee_wei = 9 WHERE charged_wei > 0", "no more than was signed"),
+        ("UPDATE fast_groups SET first_nonce = 4 WHERE first_nonce = 3", "follow each other"),
+        ("UPDATE fast_groups SET first_nonce = 2 WHERE status = 'accepted'", "held by one group"),
+        ("UPDATE fast_groups SET code = 'X' WHERE status = 'rejected'", "in a batcher's words"),
+        ("DELETE FROM fast_group_events", "last recorded status"),
+    ] {
+        let mut tx = database.begin().await.unwrap();
+        // Whoever may do this may switch the triggers off as well.
+        sqlx::query("SET LOCAL session_replication_role = replica")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let changed = sqlx::query(tampering).execute(&mut *tx).await.unwrap().rows_affected();
+        assert!(changed > 0, "{tampering}");
+        tx.commit().await.unwrap();
+        let found = store.audit().await.unwrap();
+        assert!(
+            found.iter().any(|violation| violation.rule.contains(rule)),
+            "{tampering}: {found:?}"
+        );
+    }
+}

@@ -4,6 +4,6 @@
 mod audit;
 mod chain;
 mod kills;
-mod operator;
-mod process;
-mod world;
+pub(crate) mod operator;
+pub(crate) mod process;
+pub(crate) mod world;

@@ -64,11 +64,11 @@ pub(super) const RULES: [Rule; 13] = [
          WHERE first_nonce <> next",
     ),
     (
-        "a nonce is held by one group",
+        "a nonce is held by one group that waits or was charged",
         "SELECT encode(id, 'hex') FROM (SELECT id, first_nonce, max(first_nonce + proof_count)
              OVER (PARTITION BY batcher_id, account ORDER BY first_nonce, id
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS next
-             FROM fast_groups WHERE status IN ('accepted', 'batched') OR charged_wei > 0) held
+             FROM fast_groups WHERE status = 'accepted' OR charged_wei > 0) held
          WHERE first_nonce < next",
     ),
     (

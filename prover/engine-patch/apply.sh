@@ -2,7 +2,7 @@
 # Puts copies of some of the proving engine's crates below prover/.engine, where [patch.crates-io] in
 # prover/Cargo.toml finds them. Each copy is the pristine crate of exactly the version and checksum in the
 # main workspace's Cargo.lock (or below, for what that does not need), plus patches/CRATE.patch; and our own
-# files, in koala-bear/ and sp1-prover/.
+# files, in koala-bear/, bn254/, slop-merkle-tree/ and sp1-prover/.
 #
 # COLLIMATE_ENGINE=stock unpacks the crates and leaves their sources as they are.
 set -euo pipefail
@@ -58,11 +58,12 @@ depend() { # crate dependency version: in both engines, so that the lock file is
 
 tmp=$(mktemp -d "$root/prover/.engine-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-unpack 0.4.3-succinct p3-field p3-koala-bear p3-poseidon2
+unpack 0.4.3-succinct p3-bn254-fr p3-field p3-koala-bear p3-poseidon2
 callers=(slop-tensor slop-multilinear slop-jagged slop-basefold-prover sp1-hypercube)
-unpack 6.10.0 "${callers[@]}" sp1-prover
+unpack 6.10.0 "${callers[@]}" slop-merkle-tree sp1-prover
 for crate in "${callers[@]}"; do depend "$crate" p3-koala-bear =0.4.3-succinct; done
 depend slop-basefold-prover rayon 1.10.0
+depend slop-merkle-tree rayon 1.10.0
 
 if [ "$engine" = patched ]; then
     for patch in "$here"/patches/*.patch; do
@@ -71,6 +72,8 @@ if [ "$engine" = patched ]; then
             fail "$patch does not fit $name"
     done
     cp "$here"/koala-bear/*.rs "$tmp/p3-koala-bear/src/"
+    cp "$here"/bn254/*.rs "$tmp/p3-bn254-fr/src/"
+    cp "$here"/slop-merkle-tree/*.rs "$tmp/slop-merkle-tree/src/"
     cp "$here"/sp1-prover/*.rs "$tmp/sp1-prover/src/worker/prover/"
 fi
 

@@ -137,6 +137,8 @@ fn progress_text(progress: &JobProgress) -> String {
         Phase::Storing => return "verifying the proof natively".to_owned(),
         Phase::Core => "proving the program",
         Phase::Recursion => "recursion",
+        Phase::Wrapping => "wrapping the proof for Ethereum",
+        Phase::Circuit => "proving the circuit for Ethereum",
     };
     let (done, total) = (progress.steps_done, progress.steps_total);
     let elapsed = Duration::from_secs_f64(progress.elapsed_s.max(0.0));

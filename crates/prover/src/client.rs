@@ -113,7 +113,7 @@ pub enum Cause {
 }
 
 /// The causes that the codes in the proving process's reasons stand for; the first that fits. Others are [`Cause::Elsewhere`].
-const CAUSES: [(&str, Cause); 13] = [
+const CAUSES: [(&str, Cause); 14] = [
     // Its verifiers were busy or stopped.
     ("VER-014", Cause::Elsewhere),
     ("VER-015", Cause::Elsewhere),
@@ -122,6 +122,7 @@ const CAUSES: [(&str, Cause); 13] = [
     ("PRV-035", Cause::Input),
     ("PRV-036", Cause::Input),
     ("PRV-037", Cause::Input),
+    ("PRV-042", Cause::Input),
     ("PRV-021", Cause::Engine),
     ("PRV-032", Cause::Engine),
     ("PRV-033", Cause::Engine),

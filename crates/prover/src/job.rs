@@ -12,9 +12,9 @@ use tiny_keccak::{Hasher, Keccak};
 pub enum Form {
     /// A recursive STARK of constant size, about 1.3 MB: what other programs verify.
     Compressed,
-    /// 260 bytes of Groth16 over BN254, for Ethereum. Needs the circuit's artifacts.
+    /// Groth16 over BN254, for Ethereum: a compressed proof, wrapped. Needs the circuit's artifacts.
     Groth16,
-    /// Plonk over BN254, for Ethereum. Needs the circuit's artifacts.
+    /// Plonk over BN254, for Ethereum: a compressed proof, wrapped. Needs the circuit's artifacts.
     Plonk,
 }
 
@@ -41,21 +41,52 @@ pub struct RecursiveProof {
     pub verifying_key: Vec<u8>,
 }
 
-/// One piece of work for the proving process.
+/// One piece of work for the proving process: to prove a program, or to wrap the compressed proof of one for Ethereum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// The program to prove, one of those that the prover carries.
+    /// The program to prove, one of those that the prover carries; or of which a proof is wrapped.
     pub program_id: ProgramId,
-    /// The form of the result.
+    /// The form of the result: compressed for a program to prove, another for a proof to wrap.
     pub form: Form,
-    /// The program's input: one buffer.
+    /// The program's input: one buffer. Of a wrap: SHA-256 of the circuit's verification key.
     #[serde(with = "hex_vec")]
     pub input: Vec<u8>,
-    /// The proofs that the program verifies.
+    /// The proofs that the program verifies. Of a wrap: the one that is wrapped.
     pub proofs: Vec<RecursiveProof>,
 }
 
+/// What a wrap wraps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wrap<'a> {
+    /// The compressed proof.
+    pub proof: &'a RecursiveProof,
+    /// SHA-256 of the circuit's verification key: whose contract is to accept the result.
+    pub circuit_key: [u8; 32],
+}
+
 impl Job {
+    /// Wraps a compressed proof in the circuit whose verification key has this hash, which is what the contract calls its
+    /// `VERIFIER_HASH`. So a proof under a development set-up is never taken for one under another.
+    #[must_use]
+    pub fn wrap(proof: RecursiveProof, form: Form, circuit_key: [u8; 32]) -> Self {
+        Self {
+            program_id: proof.program_id,
+            form,
+            input: circuit_key.to_vec(),
+            proofs: vec![proof],
+        }
+    }
+
+    /// What is wrapped; none if this proves a program, or is no wrap that can be made: one proof of its own program, under
+    /// one key.
+    #[must_use]
+    pub fn as_wrap(&self) -> Option<Wrap<'_>> {
+        let [proof] = self.proofs.as_slice() else { return None };
+        let circuit_key = self.input.as_slice().try_into().ok()?;
+        let wraps = self.form != Form::Compressed && proof.program_id == self.program_id;
+        wraps.then_some(Wrap { proof, circuit_key })
+    }
+
     /// The job's name: `keccak256("collimate-job-v1" ‖ program id ‖ form ‖ keccak256(input) ‖
     /// proof_0 ‖ …)`, with the proofs' SHA-256 hashes in order. Every part has a fixed size, so two
     /// different jobs never hash the same bytes.
@@ -176,6 +207,34 @@ mod tests {
             assert_ne!(base, other.id());
         }
         assert_eq!(base, job().id());
+    }
+
+    #[test]
+    fn a_wrap_is_named_by_its_proof_its_form_and_the_circuits_key() {
+        let proof = job().proofs[0].clone();
+        let wrap = Job::wrap(proof.clone(), Form::Groth16, [5; 32]);
+        assert_eq!(wrap.as_wrap(), Some(Wrap { proof: &proof, circuit_key: [5; 32] }));
+        assert_ne!(wrap.id(), Job::wrap(proof.clone(), Form::Groth16, [6; 32]).id());
+        assert_ne!(wrap.id(), Job::wrap(proof.clone(), Form::Plonk, [5; 32]).id());
+        let other = RecursiveProof { object: [3; 32], ..proof };
+        assert_ne!(wrap.id(), Job::wrap(other, Form::Groth16, [5; 32]).id());
+    }
+
+    #[test]
+    fn what_is_no_wrap_is_not_taken_for_one() {
+        let wrap = Job::wrap(job().proofs[0].clone(), Form::Groth16, [5; 32]);
+        let changes: [fn(&mut Job); 5] = [
+            |j| j.form = Form::Compressed,
+            |j| j.program_id.0[0] ^= 1,
+            |j| j.input.push(0),
+            |j| j.input.clear(),
+            |j| j.proofs.push(j.proofs[0].clone()),
+        ];
+        for change in changes {
+            let mut other = wrap.clone();
+            change(&mut other);
+            assert_eq!(other.as_wrap(), None);
+        }
     }
 
     #[test]

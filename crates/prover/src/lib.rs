@@ -22,6 +22,6 @@ mod protocol;
 pub use client::{
     Cause, MAX_PROOF_BYTES, ProverClient, ProverClientError, ProverSettings, finished_output,
 };
-pub use job::{Form, Job, JobId, RecursiveProof};
+pub use job::{Form, Job, JobId, RecursiveProof, Wrap};
 pub use programs::{AggregationPrograms, ProgramRecord};
 pub use protocol::{JobProgress, JobState, JobStatus, Phase, ProverInfo};

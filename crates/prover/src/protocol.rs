@@ -30,6 +30,10 @@ pub enum Phase {
     Core,
     /// Recursion: deferred proofs and the tree over them.
     Recursion,
+    /// A compressed proof is shrunk and wrapped in the field of Ethereum's curve.
+    Wrapping,
+    /// The circuit for Ethereum is proven.
+    Circuit,
     /// The result is verified natively and stored.
     Storing,
 }

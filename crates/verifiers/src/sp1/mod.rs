@@ -6,7 +6,7 @@ mod key;
 mod onchain;
 
 pub use compressed::Sp1Compressed;
-pub use onchain::{Sp1Groth16, Sp1Plonk};
+pub use onchain::{Sp1Groth16, Sp1Groth16Under, Sp1Plonk};
 
 /// The version of SP1's circuits that is verified; `sp1-verifier` pins their keys.
 pub const CIRCUIT_VERSION: &str = "v6.1.0";

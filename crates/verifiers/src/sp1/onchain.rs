@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use collimate_core::{Commitment, ProgramId};
 use sp1_verifier::{
     GROTH16_VK_BYTES, Groth16Verifier, PLONK_VK_BYTES, PlonkVerifier, VK_ROOT_BYTES, blake3_hash,
@@ -34,6 +36,42 @@ impl ProofSystem for Sp1Groth16 {
     fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
         verify(submission, &GROTH16_VK_BYTES, &[], |proof, inputs| {
             Groth16Verifier::verify_gnark_proof(proof, inputs, &GROTH16_VK_BYTES)
+                .map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// SP1's Groth16 proofs under a set-up of somebody's own, such as a development set-up. Whoever made it could forge, so
+/// this is no proof system that users can choose.
+#[derive(Debug, Clone)]
+pub struct Sp1Groth16Under {
+    key: Arc<[u8]>,
+}
+
+impl Sp1Groth16Under {
+    /// The proofs under this verification key, in gnark's encoding.
+    #[must_use]
+    pub fn new(key: impl Into<Arc<[u8]>>) -> Self {
+        Self { key: key.into() }
+    }
+}
+
+impl ProofSystem for Sp1Groth16Under {
+    fn name(&self) -> &'static str {
+        "sp1-groth16"
+    }
+
+    fn max_proof_bytes(&self) -> usize {
+        MAX_ONCHAIN_PROOF_BYTES
+    }
+
+    fn program_id(&self, key: &ProgramKey) -> Result<ProgramId, VerifyError> {
+        KeyWords::from_key(key).map(|words| words.program_id())
+    }
+
+    fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
+        verify(submission, &self.key, &[], |proof, inputs| {
+            Groth16Verifier::verify_gnark_proof(proof, inputs, &self.key)
                 .map_err(|error| error.to_string())
         })
     }

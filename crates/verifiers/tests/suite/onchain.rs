@@ -3,7 +3,7 @@
 use crate::fixtures::{onchain, program_id};
 use collimate_verifiers::{
     ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
-    sp1::{Sp1Groth16, Sp1Plonk},
+    sp1::{Sp1Groth16, Sp1Groth16Under, Sp1Plonk},
     verify_guarded,
 };
 
@@ -147,6 +147,32 @@ fn rejects_words_that_are_not_reduced() {
                 }
                 assert!(verify_guarded(system, &changed).is_err(), "{}: {at}", system.name());
             }
+        }
+    }
+}
+
+#[test]
+fn a_key_of_ones_own_accepts_its_proofs_and_no_others() {
+    let published = Sp1Groth16Under::new(sp1_verifier::GROTH16_VK_BYTES.to_vec());
+    // Another point of the key: what another set-up would have.
+    let mut bytes = sp1_verifier::GROTH16_VK_BYTES.to_vec();
+    let alpha: Vec<u8> = bytes[..32].to_vec();
+    bytes[292..324].copy_from_slice(&alpha);
+    let other = Sp1Groth16Under::new(bytes.clone());
+    let truncated = Sp1Groth16Under::new(bytes[..100].to_vec());
+    for proof in GROTH16.into_iter().filter_map(onchain) {
+        assert_eq!(
+            verify(&published, &proof, |_| ()).unwrap().program_id,
+            verify(&Sp1Groth16, &proof, |_| ()).unwrap().program_id
+        );
+        // Its selector names the key, so it is told to be of another version ...
+        assert_eq!(verify(&other, &proof, |_| ()).unwrap_err().code(), "VER-006");
+        // ... and with the other key's selector the proof does not hold.
+        for (key, system) in [(&bytes[..], &other), (&bytes[..100], &truncated)] {
+            let selector = sp1_verifier::sha256_hash(key);
+            let forged = verify(system, &proof, |s| s.proof[..4].copy_from_slice(&selector[..4]));
+            let code = forged.unwrap_err().code();
+            assert!(["VER-012", "VER-013"].contains(&code), "{code}");
         }
     }
 }

@@ -28,6 +28,11 @@ use crate::{
     ledger::Ledger,
     progress::{ENGINE_SPANS, StepCounter},
     service::{ServeOptions, serve},
+    worker::Ended,
+    wrap::{
+        WrapClock,
+        commands::{self, ArtifactsCommand, StageCommand, WrapOptions},
+    },
 };
 
 #[derive(Parser)]
@@ -48,6 +53,14 @@ enum Command {
     Serve(ServeOptions),
     /// Prove one program on one input
     Prove(ProveOptions),
+    /// Wrap a compressed proof for Ethereum
+    Wrap(WrapOptions),
+    /// Make or install what wrapping needs: the circuit, and its keys
+    #[command(subcommand)]
+    Artifacts(ArtifactsCommand),
+    /// Run one stage of a wrap or a set-up in this process
+    #[command(subcommand, hide = true)]
+    Stage(StageCommand),
     /// Measure what proving costs on this machine; prints a line of JSON for each measurement
     Bench(BenchOptions),
     /// Run a program without proving it; prints its public values
@@ -103,6 +116,7 @@ pub fn main() -> ExitCode {
         .unwrap_or_else(|_| EnvFilter::new("warn,collimate_prover=info"));
     let color = std::io::stderr().is_terminal();
     let spans = Targets::new().with_target(ENGINE_SPANS, tracing::Level::DEBUG);
+    let clock = Targets::new().with_target(WrapClock::TARGET, tracing::Level::INFO);
     tracing_subscriber::registry()
         .with(
             tracing_subscriber::fmt::layer()
@@ -111,6 +125,7 @@ pub fn main() -> ExitCode {
                 .with_filter(log),
         )
         .with(StepCounter.with_filter(spans))
+        .with(WrapClock.with_filter(clock))
         .init();
     match start(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,18 +141,24 @@ fn start(command: Command) -> Result<()> {
         Command::Serve(options) => Some(&options.engine),
         Command::Prove(options) => Some(&options.engine),
         Command::Bench(options) => Some(&options.engine),
-        Command::Execute { .. } | Command::ProgramId { .. } => None,
+        _ => None,
     };
     // Only the CPU engine has settings, and taking them means starting the process again.
-    let tuning = match engine {
-        Some(options) if options.engine == EngineKind::Cpu => match tuning::chosen() {
+    let memory = match (&command, engine) {
+        // It loads all that proving needs, and uses none of it.
+        (Command::Stage(StageCommand::Wrap { .. }), _) => Some(MemoryProfile::Low),
+        (_, Some(options)) if options.engine == EngineKind::Cpu => Some(options.memory),
+        _ => None,
+    };
+    let tuning = match memory {
+        Some(memory) => match tuning::chosen() {
             Some(words) => words,
-            None => match tuning::start_again(profile(&command, options.memory)?)
+            None => match tuning::start_again(profile(&command, memory)?)
                 .context("[PRV-009] cannot start again with the engine's settings")? {},
         },
-        _ => String::from("none"),
+        None => String::from("none"),
     };
-    if engine.is_some_and(|options| options.engine == EngineKind::Cpu) {
+    if memory.is_some() {
         allocator::give_back_above(tuning::keep_pages_up_to());
     }
     tracing::info!("settings: {tuning}");
@@ -173,8 +194,26 @@ async fn run(command: Command, tuning: String) -> Result<()> {
                 }
                 token.cancel();
             });
-            serve(options, tuning, shutdown).await?;
-            // The engine's threads cannot be interrupted; the job in hand is on disk.
+            match serve(options, tuning, shutdown).await? {
+                // The engine's threads cannot be interrupted; the job in hand is on disk.
+                Ended::Stopped => std::process::exit(0),
+                // Nothing else gives back all that the engine holds. The supervisor sees no change.
+                Ended::NeedsRoom => {
+                    tracing::info!(
+                        "starting anew without the engine: the next job needs its memory"
+                    );
+                    match tuning::start_anew().context("[PRV-009] cannot start again")? {}
+                }
+            }
+        }
+        Command::Wrap(options) => commands::wrap(options).await,
+        Command::Artifacts(command) => commands::artifacts(command).await,
+        Command::Stage(command) => {
+            if command.exits_with_stdin() {
+                tokio::spawn(exit_with_stdin());
+            }
+            commands::stage(command).await?;
+            // The engine's threads have nothing to say any more, and end slowly.
             std::process::exit(0)
         }
         Command::Prove(options) => prove(options).await,
@@ -197,6 +236,11 @@ async fn end_of_stdin() {
     let mut rest = tokio::io::sink();
     // An error means the same as the end: whoever held the other side is gone.
     let _ = tokio::io::copy(&mut tokio::io::stdin(), &mut rest).await;
+}
+
+async fn exit_with_stdin() {
+    end_of_stdin().await;
+    std::process::exit(1);
 }
 
 async fn prove(options: ProveOptions) -> Result<()> {

@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ledger::Ledger,
     programs,
-    worker::{Shared, Worker, lock},
+    worker::{Ended, Shared, Worker, lock},
+    wrap::{Artifacts, ArtifactsOptions},
 };
 
 /// Jobs that the service holds at most; a run of 23,808 proofs in chunks of 128 has 187.
@@ -51,6 +52,8 @@ pub struct ServeOptions {
     #[arg(long)]
     pub exit_with_stdin: bool,
     #[command(flatten)]
+    pub artifacts: ArtifactsOptions,
+    #[command(flatten)]
     pub engine: EngineOptions,
 }
 
@@ -60,12 +63,12 @@ struct App {
     info: ProverInfo,
 }
 
-/// Serves until the token is cancelled.
+/// Serves until the token is cancelled, or the next job needs the engine's memory.
 pub async fn serve(
     options: ServeOptions,
     tuning: String,
     shutdown: CancellationToken,
-) -> Result<()> {
+) -> Result<Ended> {
     let ledger = Ledger::open(&options.state, options.attempts)?;
     let objects = Objects::open(&options.objects)?;
     let shared = Arc::new(Shared {
@@ -94,6 +97,8 @@ pub async fn serve(
         programs: programs::all()?,
         options: options.engine,
         verifiers: VerifierPool::for_this_machine()?,
+        artifacts: Artifacts::new(&options.artifacts)?,
+        state: options.state,
     };
     let app = Router::new()
         .route("/v1/jobs/{id}", put(submit).get(status))

@@ -1,6 +1,7 @@
-//! The one thread of work: takes the job that waits longest, and proves it.
+//! The one thread of work: takes the job that waits longest, and proves or wraps it.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -8,21 +9,28 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use collimate_core::ProgramId;
 use collimate_engine::{
-    Engine, EngineOptions, Executor, ProofFromNetwork, SP1Proof, SP1ProofWithPublicValues,
-    SP1Stdin, SP1VerifyingKey,
+    Engine, EngineKind, EngineOptions, Executor, ProofFromNetwork, SP1Proof,
+    SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey, memory,
 };
 use collimate_objects::{Key, Objects};
 use collimate_prover_client::{
-    Form, Job, JobId, JobProgress, MAX_PROOF_BYTES, Phase, RecursiveProof, finished_output,
+    Form, Job, JobId, JobProgress, MAX_PROOF_BYTES, Phase, RecursiveProof, Wrap, finished_output,
 };
 use collimate_verifiers::{ProgramKey, Submission, VerifierPool, sp1::Sp1Compressed};
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ledger::Ledger, programs::Program, progress};
+use crate::{
+    ledger::Ledger,
+    programs::Program,
+    progress,
+    wrap::{Artifacts, Step, Wrapper, work_folder},
+};
 
 /// The longest wait before a failed attempt is repeated.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// With so many bytes of memory a wrap does not need those that the engine holds.
+const WRAP_ROOM: u64 = 24 << 30;
 
 /// What a job is doing right now.
 #[derive(Debug, Clone, Copy)]
@@ -36,17 +44,16 @@ pub struct Activity {
 impl Activity {
     pub fn progress(&self) -> JobProgress {
         let (shards, recursions) = progress::steps();
-        let steps_total = progress::expected_steps(self.deferred, shards);
-        let phase = match self.phase {
-            Phase::Core if recursions > 0 => Phase::Recursion,
-            phase => phase,
+        let proofs_total = progress::expected_steps(self.deferred, shards);
+        let proofs_done = shards.saturating_add(recursions).min(proofs_total);
+        let (phase, steps_done, steps_total) = match self.phase {
+            Phase::Wrapping => (Phase::Wrapping, 0, 2),
+            Phase::Circuit => (Phase::Circuit, 1, 2),
+            Phase::Core if recursions > 0 => (Phase::Recursion, proofs_done, proofs_total),
+            phase => (phase, proofs_done, proofs_total),
         };
-        JobProgress {
-            phase,
-            steps_done: shards.saturating_add(recursions).min(steps_total),
-            steps_total,
-            elapsed_s: self.since.elapsed().as_secs_f64(),
-        }
+        let elapsed_s = self.since.elapsed().as_secs_f64();
+        JobProgress { phase, steps_done, steps_total, elapsed_s }
     }
 }
 
@@ -69,41 +76,76 @@ pub struct Worker {
     pub programs: Vec<Program>,
     pub options: EngineOptions,
     pub verifiers: VerifierPool,
+    pub artifacts: Artifacts,
+    /// Folder of this process's records.
+    pub state: PathBuf,
+}
+
+/// Why the worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The next job needs the memory that the engine holds: the process is to start anew.
+    NeedsRoom,
+}
+
+/// What proves programs.
+struct Proving {
+    executor: Executor,
+    engine: Arc<Engine>,
 }
 
 impl Worker {
     /// Works until told to stop; a job in hand is then left for the next process.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let executor = Executor::start().await;
-        let engine = Arc::new(Engine::start(&self.options).await?);
+    pub async fn run(self, shutdown: CancellationToken) -> Result<Ended> {
+        // A wrap needs the memory that the engine takes, so the engine is not loaded before one.
+        let wrap_is_next = self.next().is_some_and(|job| job.form != Form::Compressed);
+        let mut proving = if wrap_is_next { None } else { Some(self.load().await?) };
         self.shared.ready.store(true, std::sync::atomic::Ordering::Relaxed);
         tracing::info!(engine = self.options.engine.name(), "ready");
         loop {
-            let next = lock(&self.shared.ledger).next().map(|entry| entry.job.clone());
-            let Some(job) = next else {
+            let Some(job) = self.next() else {
                 tokio::select! {
                     () = self.shared.wake.notified() => continue,
-                    () = shutdown.cancelled() => return Ok(()),
+                    () = shutdown.cancelled() => return Ok(Ended::Stopped),
                 }
             };
+            if job.form == Form::Compressed && proving.is_none() {
+                proving = Some(self.load().await?);
+            }
+            let engine_is_large = proving.is_some() && self.options.engine == EngineKind::Cpu;
+            if job.form != Form::Compressed && engine_is_large && memory::available() < WRAP_ROOM {
+                return Ok(Ended::NeedsRoom);
+            }
             let id = job.id();
             lock(&self.shared.ledger).begin(id)?;
             tokio::select! {
-                result = self.attempt(&executor, &engine, &job) => self.finish(id, result).await?,
+                result = self.attempt(proving.as_ref(), &job) => self.finish(id, result).await?,
                 () = shutdown.cancelled() => {
                     // Not the job's fault: the attempt does not count against it.
                     lock(&self.shared.ledger).interrupted(id)?;
-                    return Ok(());
+                    return Ok(Ended::Stopped);
                 }
             }
             *lock(&self.shared.activity) = None;
         }
     }
 
+    /// The job that waits longest.
+    fn next(&self) -> Option<Job> {
+        lock(&self.shared.ledger).next().map(|entry| entry.job.clone())
+    }
+
+    async fn load(&self) -> Result<Proving> {
+        let executor = Executor::start().await;
+        Ok(Proving { executor, engine: Arc::new(Engine::start(&self.options).await?) })
+    }
+
     async fn finish(&self, id: JobId, result: Result<()>) -> Result<()> {
         match result {
             Ok(()) => {
-                tracing::info!(%id, "proven");
+                tracing::info!(%id, "done");
                 lock(&self.shared.ledger).done(id)
             }
             Err(error) => {
@@ -118,13 +160,63 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, executor: &Executor, engine: &Arc<Engine>, job: &Job) -> Result<()> {
-        let id = job.id();
-        if finished_output(&self.objects, id).await?.is_some() {
+    async fn attempt(&self, proving: Option<&Proving>, job: &Job) -> Result<()> {
+        if finished_output(&self.objects, job.id()).await?.is_some() {
             return Ok(());
         }
         progress::reset();
         self.enter(job, Phase::Checking);
+        match proving {
+            Some(proving) if job.form == Form::Compressed => self.prove(proving, job).await,
+            _ => self.wrap(job).await,
+        }
+    }
+
+    /// Wraps a compressed proof, in processes of their own: see [`crate::wrap`].
+    async fn wrap(&self, job: &Job) -> Result<()> {
+        let Some(Wrap { proof, circuit_key }) = job.as_wrap() else {
+            bail!(Hopeless(anyhow!(
+                "[PRV-042] a job of this form wraps one proof of its own program under one circuit key"
+            )));
+        };
+        if job.form != Form::Groth16 {
+            bail!(Hopeless(anyhow!("[PRV-043] this prover wraps proofs in Groth16 alone")));
+        }
+        let wrapper = Wrapper::open(&self.artifacts)?;
+        if wrapper.key_hash() != circuit_key {
+            bail!(Hopeless(anyhow!(
+                "[PRV-044] the proof is wanted under the circuit key {}, and this prover has {}: choose its --circuit as \
+                 the contract has it",
+                hex::encode(circuit_key),
+                hex::encode(wrapper.key_hash())
+            )));
+        }
+        let compressed = self.objects.get(&Key(proof.object), MAX_PROOF_BYTES).await?;
+        verify(&self.verifiers, compressed.to_vec(), job.program_id).await.map_err(Hopeless)?;
+
+        let work = work_folder(&self.state, job.id());
+        let wrapped = wrapper.wrap(&compressed, &work, |step| {
+            let phase = match step {
+                Step::Wrap => Phase::Wrapping,
+                Step::Circuit => Phase::Circuit,
+            };
+            self.enter(job, phase);
+        });
+        let wrapped = wrapped.await?;
+
+        self.enter(job, Phase::Storing);
+        let verified = wrapper.verify(&self.verifiers, &wrapped, job.program_id).await;
+        if verified.is_ok() {
+            self.objects.put_output(&job.id().0, bincode::serialize(&wrapped)?).await?;
+        }
+        // What led to a proof that does not verify is of no use to the next attempt.
+        std::fs::remove_dir_all(&work)
+            .with_context(|| format!("cannot remove {}", work.display()))?;
+        verified
+    }
+
+    async fn prove(&self, proving: &Proving, job: &Job) -> Result<()> {
+        let Proving { executor, engine } = proving;
         let program = self
             .programs
             .iter()
@@ -151,7 +243,7 @@ impl Worker {
         }
 
         self.enter(job, Phase::Core);
-        let (engine, elf, form) = (Arc::clone(engine), program.elf, job.form);
+        let (engine, elf, form) = (Arc::clone(engine), program.elf, Form::Compressed);
         let proven = tokio::spawn(async move { engine.prove(elf, stdin, form).await }).await;
         let (_, proof) =
             proven.map_err(|panic| anyhow!("[PRV-032] the engine panicked: {panic}"))??;
@@ -161,12 +253,10 @@ impl Worker {
             bail!("[PRV-033] the proof's public values are not those of the execution");
         }
         let bytes = bincode::serialize(&proof)?;
-        if job.form == Form::Compressed {
-            verify(&self.verifiers, bytes.clone(), job.program_id)
-                .await
-                .context("[PRV-034] the engine's proof does not verify")?;
-        }
-        self.objects.put_output(&id.0, bytes).await?;
+        verify(&self.verifiers, bytes.clone(), job.program_id)
+            .await
+            .context("[PRV-034] the engine's proof does not verify")?;
+        self.objects.put_output(&job.id().0, bytes).await?;
         Ok(())
     }
 

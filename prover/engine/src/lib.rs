@@ -5,6 +5,7 @@
 
 pub mod memory;
 pub mod tuning;
+pub mod wrap;
 
 use std::{future::Future, path::Path, pin::Pin};
 
@@ -19,8 +20,10 @@ use sp1_sdk::{
 use crate::tuning::MemoryProfile;
 
 pub use sp1_sdk::{
-    ProofFromNetwork, SP1Proof, SP1ProofWithPublicValues, SP1Stdin, SP1VerifyingKey,
+    ProofFromNetwork, SP1_CIRCUIT_VERSION as CIRCUIT_VERSION, SP1Proof, SP1ProofWithPublicValues,
+    SP1Stdin, SP1VerifyingKey,
 };
+pub use sp1_verifier::Groth16Bn254Proof;
 
 /// Which engine proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -29,6 +29,11 @@ pub fn resident() -> u64 {
     field("/proc/self/status", "VmRSS:").unwrap_or(0)
 }
 
+/// The memory that another process holds, in bytes; nothing if it has ended.
+pub fn resident_of(pid: u32) -> u64 {
+    field(&format!("/proc/{pid}/status"), "VmRSS:").unwrap_or(0)
+}
+
 /// Ends this process as soon as it holds more than `limit` bytes, after calling `last_words`.
 ///
 /// The kernel's own out-of-memory killer takes whichever process it likes; this takes the prover,

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::memory;
 
 /// Set in the environment of a process that was started with its settings.
-const TUNED: &str = "COLLIMATE_PROVER_TUNING";
+pub const TUNED: &str = "COLLIMATE_PROVER_TUNING";
 /// Where jemalloc, built with its default prefix, reads its options.
 const MALLOC: &str = "_RJEM_MALLOC_CONF";
 /// How many GiB the process may hold before it gives unused pages back.
@@ -116,6 +116,12 @@ pub fn start_again(profile: MemoryProfile) -> std::io::Result<Infallible> {
         }
     }
     Err(command.exec())
+}
+
+/// Starts this process again, as whoever started it would. Returns only if that fails.
+pub fn start_anew() -> std::io::Result<Infallible> {
+    let mut command = Command::new(env::current_exe()?);
+    Err(command.args(env::args_os().skip(1)).env_remove(TUNED).exec())
 }
 
 #[cfg(test)]

@@ -40,8 +40,10 @@ services: setup ## build the light binaries alone: collimate and collimated
 	$(step) '$(cargo) build --release --locked --workspace'
 prover: setup ## build the proving process alone: collimate-prover
 	$(step) '$(cargo_prover) build --release --locked'
+gnark: setup ## build collimate-gnark, which wraps proofs for Ethereum (needs Go 1.24 or later)
+	$(step) 'prover/gnark/build.sh'
 
-test: setup test-contracts test-main test-prover ## run every test that proves nothing
+test: setup test-contracts test-main test-prover test-gnark ## run every test that proves nothing
 test-contracts:
 	$(step) 'contracts/bin/artifacts --check; FOUNDRY_PROFILE=ci contracts/bin/forge test'
 test-main:
@@ -49,8 +51,11 @@ test-main:
 test-prover:
 	$(step) '$(cargo_prover) test --release --locked --workspace'
 
+test-gnark: # Go is needed by whoever wraps proofs alone, so its tests run where it is
+	$(step) 'if command -v go >/dev/null; then prover/gnark/build.sh --test; else echo "skipped: there is no Go (https://go.dev/dl)"; fi'
+
 # Tests that prove are ignored by default and have `proving` in their path: other ignored ones are parts of tests.
-test-proving: build setup-guests ## run the tests that prove (hours), and rebuild the guests twice
+test-proving: build gnark setup-guests ## run the tests that prove (hours), and rebuild the guests twice
 	$(step) 'COLLIMATE_PROVER=$(prover_binary) programs/build.sh --check'
 	$(step) '$(cargo_prover) test --release --locked --workspace proving -- --ignored --test-threads=1'
 	$(step) 'COLLIMATE_PROVER=$(prover_binary) $(cargo) test --release --locked --workspace proving -- --ignored --test-threads=1'
@@ -90,5 +95,5 @@ bench: build ## measure speed and memory (docs/benchmarks.md; gas is in contract
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'
 
-.PHONY: help setup demo build services prover test test-contracts test-main test-prover test-proving test-slow test-api test-minutes \
+.PHONY: help setup demo build services prover gnark test test-contracts test-main test-prover test-gnark test-proving test-slow test-api test-minutes \
         lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench bench-proving

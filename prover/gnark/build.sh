@@ -65,7 +65,7 @@ if [ "$(cat "$out/stamp" 2>/dev/null || true)" != "$stamp" ]; then
     echo 'replace github.com/consensys/gnark-crypto => ../gnark-crypto' >>"$tmp/sp1/go.mod"
 
     # Without -tags=debug, which the original's build.rs passes: with it the compiler keeps a trace for each constraint.
-    (cd "$tmp/sp1" && go build -mod=mod -trimpath -ldflags "-X main.build=$stamp" -o "$tmp/bin/collimate-gnark" ./collimate-gnark)
+    (cd "$tmp/sp1" && go build -mod=readonly -trimpath -ldflags "-X main.build=$stamp" -o "$tmp/bin/collimate-gnark" ./collimate-gnark)
     echo "$stamp" >"$tmp/stamp"
     rm -rf "$out"
     mv "$tmp" "$out"
@@ -74,6 +74,6 @@ if [ "$(cat "$out/stamp" 2>/dev/null || true)" != "$stamp" ]; then
 fi
 
 if [ "${1:-}" = --test ]; then
-    (cd "$out/sp1" && go test -mod=mod ./collimate-gnark ./sp1/koalabear)
+    (cd "$out/sp1" && go test -mod=readonly ./collimate-gnark ./sp1/koalabear)
     [ "$base" = stock ] || (cd "$out/gnark-crypto" && go test -run 'FixedBase|BatchScalarMultiplication_' ./ecc/bn254)
 fi

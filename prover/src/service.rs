@@ -25,7 +25,7 @@ use crate::{
     ledger::Ledger,
     programs,
     worker::{Ended, Shared, Worker, lock},
-    wrap::{Artifacts, ArtifactsOptions},
+    wrap::ArtifactsOptions,
 };
 
 /// Jobs that the service holds at most; a run of 23,808 proofs in chunks of 128 has 187.
@@ -97,7 +97,7 @@ pub async fn serve(
         programs: programs::all()?,
         options: options.engine,
         verifiers: VerifierPool::for_this_machine()?,
-        artifacts: Artifacts::new(&options.artifacts)?,
+        artifacts: options.artifacts,
         state: options.state,
     };
     let app = Router::new()

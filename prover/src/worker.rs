@@ -24,7 +24,7 @@ use crate::{
     ledger::Ledger,
     programs::Program,
     progress,
-    wrap::{Artifacts, Step, Wrapper, work_folder},
+    wrap::{Artifacts, ArtifactsOptions, Step, Wrapper, work_folder},
 };
 
 /// The longest wait before a failed attempt is repeated.
@@ -76,7 +76,7 @@ pub struct Worker {
     pub programs: Vec<Program>,
     pub options: EngineOptions,
     pub verifiers: VerifierPool,
-    pub artifacts: Artifacts,
+    pub artifacts: ArtifactsOptions,
     /// Folder of this process's records.
     pub state: PathBuf,
 }
@@ -182,7 +182,7 @@ impl Worker {
         if job.form != Form::Groth16 {
             bail!(Hopeless(anyhow!("[PRV-043] this prover wraps proofs in Groth16 alone")));
         }
-        let wrapper = Wrapper::open(&self.artifacts)?;
+        let wrapper = Wrapper::open(&Artifacts::new(&self.artifacts)?)?;
         if wrapper.key_hash() != circuit_key {
             bail!(Hopeless(anyhow!(
                 "[PRV-044] the proof is wanted under the circuit key {}, and this prover has {}: choose its --circuit as \

@@ -4,7 +4,7 @@
 #![cfg(collimate_patched_engine)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::array::from_fn;
+use std::{array::from_fn, sync::LazyLock};
 
 use p3_field::{AbstractField, Field, PrimeField32, extension::BinomialExtensionField, reduce_31};
 use p3_koala_bear::KoalaBear;
@@ -108,13 +108,20 @@ fn two_to_the(exponent: usize) -> Bn254Fr {
 }
 
 /// Elements whose value, or whose representative in one of the two forms, is at an edge.
-fn edges() -> Vec<Bn254Fr> {
-    let one = Bn254Fr::one();
-    let small = [Bn254Fr::zero(), one, one + one, -one, -one - one, one.halve()];
-    let powers = [51, 52, 64, 104, 192, 208, 250, 252, 253].map(two_to_the);
-    let values = small.into_iter().chain(powers.iter().flat_map(|&x| [x, x - one, -x]));
-    // A number n is the representative of n 2^-256, and of n 2^-260 in lanes.
-    values.flat_map(|x| [x, x * two_to_the(256).inverse(), x * two_to_the(260).inverse()]).collect()
+fn edges() -> &'static [Bn254Fr] {
+    static EDGES: LazyLock<Vec<Bn254Fr>> = LazyLock::new(|| {
+        let one = Bn254Fr::one();
+        let small = [Bn254Fr::zero(), one, one + one, -one, -one - one, one.halve()];
+        let powers = [51, 52, 64, 104, 192, 208, 250, 252, 253].map(two_to_the);
+        // A number n is the representative of n 2^-256, and of n 2^-260 in lanes.
+        let [of_field, of_lanes] = [256, 260].map(|radix| two_to_the(radix).inverse());
+        small
+            .into_iter()
+            .chain(powers.iter().flat_map(|&x| [x, x - one, -x]))
+            .flat_map(|x| [x, x * of_field, x * of_lanes])
+            .collect()
+    });
+    &EDGES
 }
 
 fn check(states: &[State; LANES]) {

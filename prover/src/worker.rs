@@ -320,3 +320,81 @@ pub fn decode(bytes: &[u8]) -> Result<SP1ProofWithPublicValues> {
 pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use collimate_engine::tuning::MemoryProfile;
+    use collimate_prover_client::JobState;
+
+    use super::*;
+    use crate::wrap::Mode;
+
+    fn worker(folder: &std::path::Path) -> Worker {
+        let shared = Shared {
+            ledger: Mutex::new(Ledger::open(&folder.join("state"), 1).unwrap()),
+            activity: Mutex::new(None),
+            ready: AtomicBool::new(false),
+            wake: Notify::new(),
+        };
+        Worker {
+            shared: Arc::new(shared),
+            objects: Objects::open(&folder.join("objects").display().to_string()).unwrap(),
+            programs: Vec::new(),
+            options: EngineOptions {
+                engine: EngineKind::Cpu,
+                memory: MemoryProfile::Auto,
+                memory_limit_gib: None,
+                cuda_device: 0,
+                network_rpc_url: None,
+                network_reserved: false,
+            },
+            verifiers: VerifierPool::for_this_machine().unwrap(),
+            artifacts: ArtifactsOptions {
+                artifacts: Some(folder.join("circuits")),
+                mode: Mode::Dev,
+            },
+            state: folder.join("state"),
+        }
+    }
+
+    #[tokio::test]
+    async fn wraps_that_cannot_be_made_fail_with_their_reason_and_load_no_engine() {
+        let proof = RecursiveProof {
+            object: [1; 32],
+            program_id: ProgramId([2; 32]),
+            verifying_key: vec![],
+        };
+        let wrap = |form| Job::wrap(proof.clone(), form, [3; 32]);
+        let malformed = Job { input: vec![], ..wrap(Form::Groth16) };
+        let cases = [
+            (malformed, "[PRV-042]"),
+            (wrap(Form::Plonk), "[PRV-043]"),
+            // Nobody has made artifacts here.
+            (wrap(Form::Groth16), "[PRV-055]"),
+        ];
+
+        let folder = tempfile::tempdir().unwrap();
+        let worker = worker(folder.path());
+        let shared = Arc::clone(&worker.shared);
+        for (job, _) in &cases {
+            lock(&shared.ledger).submit(job.clone()).unwrap();
+        }
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(worker.run(shutdown.clone()));
+        for (job, code) in &cases {
+            let reason = loop {
+                let status = lock(&shared.ledger).get(job.id()).unwrap().status();
+                match status.state {
+                    JobState::Failed => break status.reason.unwrap(),
+                    _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            };
+            assert!(reason.contains(code), "{reason}");
+        }
+        shutdown.cancel();
+        assert_eq!(running.await.unwrap().unwrap(), Ended::Stopped);
+        assert!(collimate_engine::memory::resident() < 2 << 30, "the engine would take 6 GB");
+    }
+}

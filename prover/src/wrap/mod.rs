@@ -24,6 +24,6 @@ mod install;
 mod pipeline;
 mod stage;
 
-pub use artifacts::{Artifacts, ArtifactsOptions};
+pub use artifacts::{Artifacts, ArtifactsOptions, Mode};
 pub use clock::WrapClock;
 pub use pipeline::{Step, Wrapper, work_folder};

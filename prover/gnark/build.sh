@@ -65,7 +65,7 @@ if [ "$(cat "$out/stamp" 2>/dev/null || true)" != "$stamp" ]; then
     echo 'replace github.com/consensys/gnark-crypto => ../gnark-crypto' >>"$tmp/sp1/go.mod"
 
     # Without -tags=debug, which the original's build.rs passes: with it the compiler keeps a trace for each constraint.
-    (cd "$tmp/sp1" && go build -mod=readonly -trimpath -ldflags "-X main.build=$stamp" -o "$tmp/bin/collimate-gnark" ./collimate-gnark)
+    (cd "$tmp/sp1" && go build -mod=readonly -buildvcs=false -trimpath -ldflags "-X main.build=$stamp" -o "$tmp/bin/collimate-gnark" ./collimate-gnark)
     echo "$stamp" >"$tmp/stamp"
     rm -rf "$out"
     mv "$tmp" "$out"

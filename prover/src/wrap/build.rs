@@ -64,6 +64,10 @@ pub async fn build(artifacts: &Artifacts) -> Result<Vec<u8>> {
     let done = STAGES.iter().take_while(|stage| is_done(artifacts, &manifest, stage)).count();
     let missing = STAGES.get(done..).unwrap_or_default();
     enough_disk(&artifacts.folder, missing.iter().map(|stage| stage.disk_mb).sum())?;
+    if let Some(last) = missing.last() {
+        stage::gnark_program()?;
+        stage::enough_memory(last.name, stage::CIRCUIT_GIB)?;
+    }
     for (number, stage) in (done + 1..).zip(missing) {
         eprintln!("[{number}/{}] {}", STAGES.len(), stage.about);
         let summary = make(artifacts, &mut manifest, stage).await?;

@@ -18,7 +18,7 @@ use tokio::{
 
 const GIB: u64 = 1 << 30;
 /// Memory that a stage of the circuit needs, in GiB.
-const CIRCUIT_GIB: u64 = 14;
+pub const CIRCUIT_GIB: u64 = 14;
 /// Memory that shrinking and wrapping need, in GiB.
 pub const WRAP_GIB: u64 = 14;
 /// Memory that a witness, and the constraints, need, in GiB.
@@ -83,7 +83,8 @@ pub fn gnark_program() -> Result<PathBuf> {
     )
 }
 
-fn enough_memory(stage: &str, gib: u64) -> Result<u64> {
+/// Available memory in bytes, if a stage has as many GiB of it as it needs.
+pub fn enough_memory(stage: &str, gib: u64) -> Result<u64> {
     let available = memory::available();
     ensure!(
         available >= gib * GIB,

@@ -60,6 +60,10 @@ pub async fn build(artifacts: &Artifacts) -> Result<Vec<u8>> {
     lock.try_lock().with_context(|| {
         format!("[PRV-056] another process makes {}: wait for it", artifacts.folder.display())
     })?;
+    // Also without the constraints, which nobody needs any more.
+    if let Ok(key) = artifacts.verifying_key() {
+        return Ok(key);
+    }
     let mut manifest = artifacts.manifest()?;
     let done = STAGES.iter().take_while(|stage| is_done(artifacts, &manifest, stage)).count();
     let missing = STAGES.get(done..).unwrap_or_default();

@@ -37,7 +37,7 @@ pub fn vk_root() -> [u8; 32] {
 
 /// The verification key of SP1's published circuit.
 pub fn published_key() -> &'static [u8] {
-    &sp1_verifier::GROTH16_VK_BYTES
+    *sp1_verifier::GROTH16_VK_BYTES
 }
 
 /// A wrapped proof.

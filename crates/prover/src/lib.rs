@@ -1,6 +1,7 @@
 //! Proving jobs, and the light client of the proving process.
 //!
-//! A [`Job`] says which program is proven on which input with which recursive proofs. Its
+//! A [`Job`] says which program is proven on which input with which recursive proofs, or which proof is
+//! wrapped for Ethereum under which circuit key ([`Job::wrap`]). Its
 //! [`JobId`] is a hash of all that, and the proof is stored in the object store under that id, so
 //! asking twice proves once, whoever asks and however often the processes in between died.
 //!

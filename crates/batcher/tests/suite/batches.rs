@@ -1,5 +1,7 @@
 //! What becomes of groups that were accepted: who is in a batch, at which price, and who is dropped from it.
 
+use std::time::Duration;
+
 use alloy::{
     primitives::{U256, aliases::U96},
     providers::ext::AnvilApi,
@@ -69,6 +71,20 @@ async fn users_share_a_batch_and_everybody_pays_the_same_price() {
     assert_eq!(page.batches[0].status, BatchStatus::Open);
     let page: BatchesPage = world.get(&batcher, &format!("{BATCHES}?after={}", batch.id)).await;
     assert!(page.batches.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_the_batcher_follows_only_later_pays_for_a_group_that_was_accepted_on_it() {
+    let world = World::start().await;
+    let mut config = quick(&world);
+    config.poll_interval = Duration::from_secs(2);
+    let batcher = start_with(&world, config).await;
+    let alice = user(1);
+    // In a block that no look at the chain saw yet, most likely: accounts are asked of the newest one.
+    world.deposit(alice.address(), ETHER).await;
+    let request = group(&world, &alice, 0, &[sample(0)]);
+    let id = world.accepted(&batcher, &request).await.id;
+    world.reaches(&batcher, id, GroupStatus::Open).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! gnark: Groth16 over BN254, Plonk over BN254 and BLS12-381.
 //!
-//! Keys and proofs are the bytes of gnark's `WriteTo`, compressed points, the key formats of gnark 0.10 to 0.15 for
-//! Plonk and from 0.11 on for Groth16. The program id is keccak256 of the key's file.
+//! Keys and proofs are the bytes of gnark's `WriteTo`, compressed points, the key formats of gnark 0.10 to 0.14 for
+//! Plonk and from 0.11 on for Groth16. The program id is keccak256 of the key's file. Of a Plonk key of gnark 0.15 the
+//! first 16 bytes, zeros and the format's number, are left out.
 //!
 //! Not taken: Groth16 of circuits with commitments (`api.Commit`, and what uses it, such as range checks and emulated
 //! fields). Plonk's are.

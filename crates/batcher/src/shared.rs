@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) prices: PricePolicy,
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) uploads_of_clients: PerClient,
+    /// Turns of files, of all groups together, to be in memory on their way to the object store.
+    pub(crate) storing: Semaphore,
     pub(crate) client_rate: RateLimit<ClientKey>,
     pub(crate) account_rate: RateLimit<Address>,
     pub(crate) event_streams: Arc<Semaphore>,

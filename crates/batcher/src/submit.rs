@@ -219,6 +219,7 @@ impl Shared {
     /// The files before the group: a group never names what is not there.
     async fn store_files(&self, claim: &Claim, files: &Spooled) -> Result<(), Fault> {
         let puts = claim.files.values().map(|part| async move {
+            let _turn = self.storing.acquire().await;
             let bytes = Bytes::from(files.read(part).await?);
             self.objects.put(bytes).await?;
             Ok::<(), Fault>(())

@@ -99,6 +99,14 @@ struct Task {
     task_id: B256,
 }
 
+/// What the watcher says.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    holds: usize,
+    mismatches: usize,
+}
+
 /// What an operator says of a task.
 #[derive(Debug, Deserialize)]
 struct View {
@@ -146,6 +154,10 @@ pub(crate) async fn run(
         "[DMN-074] the contract does not confirm every proof"
     );
     progress.say("the contract knows every one of them, and denies altered ones");
+
+    watched(&fast_mode.watcher, submitted.proofs.len()).await?;
+    progress
+        .say("a watcher, who trusts no operator, downloaded and verified every one of them too");
 
     let forged = forged(customer, fast_mode, state, progress).await?;
     Ok(FastReport {
@@ -214,6 +226,26 @@ fn forge(folder: &Path) -> Result<String> {
     fs::write(file.with_extension("vk"), KEY)?;
     fs::write(file.with_extension("pub"), inputs)?;
     text(&file)
+}
+
+/// Waits until the watcher has verified so many proofs.
+async fn watched(watcher: &reqwest::Url, proofs: usize) -> Result<()> {
+    let url = watcher.join("v1/watcher/summary")?;
+    let started = Instant::now();
+    loop {
+        let summary: Summary = reqwest::get(url.clone()).await?.error_for_status()?.json().await?;
+        ensure!(summary.mismatches == 0, "[DMN-076] the watcher found a proof that does not hold");
+        if summary.holds >= proofs {
+            return Ok(());
+        }
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "[DMN-076] the watcher verified {} of {proofs} proofs in {} s",
+            summary.holds,
+            PATIENCE.as_secs()
+        );
+        sleep(PAUSE).await;
+    }
 }
 
 /// Waits until an operator says that a proof of the task's batch does not hold.

@@ -1,6 +1,6 @@
 //! `[batcher]`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use alloy::primitives::{Address, utils::parse_units};
 use anyhow::{Context, Result, ensure};

@@ -51,8 +51,6 @@ pub(super) struct Surroundings<'a> {
 pub(crate) struct FastMode {
     /// Where everything is.
     pub(crate) profile: FastModeProfile,
-    /// What batches are stored in.
-    pub(crate) batches: Objects,
     /// Where each operator that runs here says what it thinks of a task.
     pub(crate) operators: Vec<Url>,
     /// Where the watcher says what it found.
@@ -92,7 +90,7 @@ impl FastMode {
             run(tokio::spawn(operator.run(stop.child_token())));
         }
 
-        let batcher = batcher(&around, contracts, batches.clone(), mirror.clone()).await?;
+        let batcher = batcher(&around, contracts, batches, mirror.clone()).await?;
         let batcher_url = url(batcher.local_addr())?;
         let token = stop.child_token();
         run(tokio::spawn(async move {
@@ -128,7 +126,7 @@ impl FastMode {
             signature_aggregators: vec![signatures_url.to_string()],
             ..contracts.into()
         };
-        Ok(Self { profile, batches, operators: operator_urls, watcher: watcher_url, tasks })
+        Ok(Self { profile, operators: operator_urls, watcher: watcher_url, tasks })
     }
 
     /// Waits until all of them ended.

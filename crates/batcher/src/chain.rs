@@ -101,8 +101,9 @@ impl Chain {
             }
             Err(error) => return Err(failed("SERVICE_MANAGER")(error)),
         };
-        let tip = AlignedLayerServiceManager::new(manager, &provider).MAX_PRIORITY_FEE();
-        let max_priority_fee = tip.call().await.map_err(failed("MAX_PRIORITY_FEE"))?;
+        let tasks = AlignedLayerServiceManager::new(manager, &provider);
+        let max_priority_fee =
+            tasks.MAX_PRIORITY_FEE().call().await.map_err(failed("MAX_PRIORITY_FEE"))?;
         let manager = ServiceManager::open(provider.clone(), manager).await?;
         let questions = Semaphore::new(NODE_QUESTIONS);
         let max_priority_fee = max_priority_fee.into();

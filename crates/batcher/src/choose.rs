@@ -115,7 +115,8 @@ fn made_at<'a>(
     costs: &Costs,
 ) -> Option<Possible> {
     let (mut left, mut gas, mut proofs, mut oldest) = (*room, 0_u64, 0_u64, i64::MAX);
-    let (mut blocked, mut taken, mut groups) = (HashSet::new(), HashSet::new(), vec![]);
+    let (mut blocked, mut taken, mut groups) =
+        (HashSet::new(), HashSet::<&[u8; 32]>::new(), vec![]);
     for (place, candidate) in among {
         if blocked.contains(&candidate.user) {
             continue;

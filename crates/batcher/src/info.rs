@@ -67,8 +67,8 @@ pub(crate) async fn account(
 ) -> Result<Json<BatcherAccount>, Fault> {
     let account = shared.node(shared.chain.account(address, None)).await?;
     let on_chain = OnChainAccount { nonce: account.nonce, balance: account.balance };
-    let standing = shared.ledger.standing(&address.into_array(), on_chain);
-    let standing = shared.database(standing).await?;
+    let user = address.into_array();
+    let standing = shared.database(shared.ledger.standing(&user, on_chain)).await?;
     Ok(Json(BatcherAccount {
         address,
         next_nonce: standing.next_nonce,

@@ -230,6 +230,7 @@ fn server_limits(config: &BatcherConfig) -> ServerLimits {
         header_timeout: intake.header_timeout,
         // Uploads and streams have limits of their own.
         request_timeout: None,
+        connection_time: None,
         stop_timeout: intake.stop_timeout,
     }
 }

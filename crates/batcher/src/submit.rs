@@ -177,7 +177,8 @@ impl Shared {
             );
             return Err(Fault::new(Code::Unlocked, detail));
         }
-        let standing = self.ledger.standing(&user.into_array(), on_chain(&account));
+        let bytes = user.into_array();
+        let standing = self.ledger.standing(&bytes, on_chain(&account));
         let standing = self.database(standing).await?;
         if authorization.firstNonce != standing.next_nonce {
             return Err(Fault::wrong_nonce(standing.next_nonce));
@@ -202,7 +203,8 @@ impl Shared {
         }
         let user = claim.user();
         let since = OffsetDateTime::now_utc() - self.intake.wallet_ban;
-        let banned = self.ledger.was_uncharged_since(&user.into_array(), since);
+        let bytes = user.into_array();
+        let banned = self.ledger.was_uncharged_since(&bytes, since);
         if self.database(banned).await? {
             let detail = "this wallet did not stand by its signature lately; its signatures are not taken for a while";
             return Err(Fault::new(Code::BadSignature, detail));

@@ -157,7 +157,8 @@ async fn a_group_of_a_system_that_is_disabled_meanwhile_is_dropped() {
         eprintln!("!!! SKIPPED: without fixtures there is one proof system");
         return;
     }
-    let disabled = world.accepted(&hoarder, &group(&world, &alice, 0, &[one.clone()])).await.id;
+    let disabled =
+        world.accepted(&hoarder, &group(&world, &alice, 0, std::slice::from_ref(&one))).await.id;
     let honest = world.accepted(&hoarder, &group(&world, &bob, 0, &[other])).await.id;
     hoarder.stop().await;
     let bit = U96::from(1) << usize::from(one.item.proving_system);

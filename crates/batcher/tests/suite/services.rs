@@ -161,7 +161,7 @@ pub(crate) async fn start_operator(world: &World, number: u8, aggregators: &[&Ru
         };
         let service = OperatorService::bind(config, parts).await.unwrap();
         tell.send(service.local_addr()).unwrap();
-        service.run(stop).await.unwrap();
+        service.run(stop).await;
     })
     .await
 }
@@ -194,7 +194,7 @@ pub(crate) async fn start_aggregator(world: &World, account: usize) -> Running {
         config.watch = watch();
         let service = SignaturesService::bind(config, parts).await.unwrap();
         tell.send(service.local_addr()).unwrap();
-        service.run(stop).await.unwrap();
+        service.run(stop).await;
     })
     .await
 }

@@ -6,16 +6,20 @@
 
 mod aggregator;
 mod amount;
+mod batcher;
 mod chain;
+mod data;
 mod database;
 mod gateway;
 mod operator;
 mod payments;
 mod run;
 mod signatures;
+mod systems;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 use std::path::{Path, PathBuf};
 
@@ -29,13 +33,16 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use aggregator::AggregatorSettings;
 pub(crate) use amount::ether;
+pub(crate) use batcher::BatcherSettings;
 pub(crate) use chain::Chain;
+pub(crate) use data::DataSettings;
 pub(crate) use database::Database;
 pub(crate) use gateway::GatewaySettings;
 pub(crate) use operator::OperatorSettings;
 pub(crate) use payments::Payments;
 pub(crate) use signatures::SignaturesSettings;
 pub(crate) use telemetry::TelemetrySettings;
+pub(crate) use watcher::WatcherSettings;
 
 /// Everything that the services are told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +66,12 @@ pub(crate) struct Config {
     pub operator: Option<OperatorSettings>,
     #[serde(default)]
     pub signatures: Option<SignaturesSettings>,
+    #[serde(default)]
+    pub batcher: Option<BatcherSettings>,
+    #[serde(default)]
+    pub data: Option<DataSettings>,
+    #[serde(default)]
+    pub watcher: Option<WatcherSettings>,
     #[serde(default)]
     pub telemetry: TelemetrySettings,
 }
@@ -109,11 +122,16 @@ impl Config {
             paths.extend(operator.fast_mode.as_mut().map(|fast_mode| &mut fast_mode.journal));
         }
         paths.extend(self.signatures.as_mut().map(|signatures| &mut signatures.transactions));
+        paths.extend(self.data.as_mut().map(|data| &mut data.folder));
+        paths.extend(self.watcher.as_mut().map(|watcher| &mut watcher.folder));
+        paths.extend(self.batcher.as_mut().map(|batcher| &mut batcher.spool_folder));
         for path in paths {
             *path = base.join(&*path);
         }
-        if !self.objects.contains("://") {
-            self.objects = base.join(&self.objects).display().to_string();
+        let stores =
+            [Some(&mut self.objects), self.batcher.as_mut().map(|batcher| &mut batcher.objects)];
+        for store in stores.into_iter().flatten().filter(|store| !store.contains("://")) {
+            *store = base.join(&*store).display().to_string();
         }
         if let Some(gateway) = &mut self.gateway {
             gateway.limits.spool_folder = base.join(&gateway.limits.spool_folder);
@@ -122,6 +140,7 @@ impl Config {
             self.gateway.as_mut().map(|gateway| &mut gateway.key),
             self.aggregator.as_mut().map(|aggregator| &mut aggregator.key),
             self.signatures.as_mut().map(|signatures| &mut signatures.key),
+            self.batcher.as_mut().map(|batcher| &mut batcher.key),
         ];
         for key in keys.into_iter().flatten() {
             let SignerSource::Keystore { path, password } = key else { continue };

@@ -171,7 +171,16 @@ impl Customer {
     }
 
     /// Runs a command to its end, again while it says that it can succeed later, and reads its answer.
-    async fn ask<T, const N: usize, A>(&self, arguments: [A; N]) -> Result<T>
+    pub(crate) async fn ask<T, const N: usize, A>(&self, arguments: [A; N]) -> Result<T>
+    where
+        T: DeserializeOwned,
+        A: AsRef<OsStr> + Copy,
+    {
+        self.ask_all(&arguments).await
+    }
+
+    /// The same with any number of arguments.
+    pub(crate) async fn ask_all<T, A>(&self, arguments: &[A]) -> Result<T>
     where
         T: DeserializeOwned,
         A: AsRef<OsStr> + Copy,
@@ -179,7 +188,7 @@ impl Customer {
         let started = Instant::now();
         loop {
             let output = self
-                .command(arguments)
+                .command(arguments.iter().copied())
                 .arg("--json")
                 .output()
                 .await

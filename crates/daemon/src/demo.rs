@@ -22,6 +22,7 @@ use crate::{
     customer::Customer,
     devnet::{Devnet, DevnetOptions, NETWORK_FILE},
     driver::stored,
+    fast_batch,
     progress::Progress,
     report::{Report, ReportedProof, Resources, own_peak_mib},
     reuse,
@@ -37,6 +38,12 @@ pub(crate) struct DemoOptions {
     /// A further proof file, with its key at NAME.vk or program_vk.bin beside it; may be repeated
     #[arg(long, value_name = "FILE")]
     pub also: Vec<PathBuf>,
+    /// Proofs of any proof systems for fast mode, as `collimate fast submit --list` takes them
+    #[arg(long, value_name = "FILE", default_value = "proofs/fast/samples.json")]
+    pub fast: PathBuf,
+    /// Leave fast mode out
+    #[arg(long)]
+    pub no_fast_mode: bool,
     /// A finished run proof to take from this file where it fits, instead of proving
     #[arg(long, value_name = "FILE")]
     pub reuse: Option<PathBuf>,
@@ -50,7 +57,7 @@ pub(crate) struct DemoOptions {
     pub devnet: DevnetOptions,
 }
 
-const PHASES: u32 = 7;
+const PHASES: u32 = 8;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Runs the demo to its end, or until told to stop. Returns whether everything held.
@@ -93,6 +100,17 @@ async fn main_job(
     devnet: &Devnet,
     progress: &Progress,
 ) -> Result<Report> {
+    let state = &options.devnet.state;
+    let customer = Customer::new(state.join(NETWORK_FILE), state.join("customer"))?;
+    progress.phase("Fast mode: operators verify a batch of many proof systems");
+    let fast = match options.no_fast_mode {
+        true => None,
+        false => {
+            let (fast_mode, list) = (&devnet.fast_mode, &options.fast);
+            Some(fast_batch::run(&customer, fast_mode, list, state, progress).await?)
+        }
+    };
+
     progress.phase("Verifying the proofs natively");
     let mut checked = vec![];
     for file in files {
@@ -107,8 +125,6 @@ async fn main_job(
         reuse::offer(devnet, options.devnet.plan(), &checked, file).await?;
         progress.say(&format!("the proof of this run is taken from {}", file.display()));
     }
-    let state = &options.devnet.state;
-    let customer = Customer::new(state.join(NETWORK_FILE), state.join("customer"))?;
     customer.pay(checked.len(), progress).await?;
     let mut accepted = vec![];
     for item in checked {
@@ -174,7 +190,7 @@ async fn main_job(
     let cost = TransactionCost::of(&provider, &run).await?;
     let resources = resources(devnet, run_id).await?;
     let verifier = devnet.deployment.sp1_verifier;
-    Ok(Report::new(reported, &run, cost, progress.times(), resources, verifier))
+    Ok(Report::new(reported, &run, cost, progress.times(), resources, verifier, fast))
 }
 
 /// Asks for a run, unless a run has taken all proofs already.

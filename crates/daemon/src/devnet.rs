@@ -45,7 +45,8 @@ use prometheus::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::fast_mode::FastMode;
+pub(crate) use self::fast_mode::FastMode;
+use self::fast_mode::Surroundings;
 use crate::{
     deployment,
     driver::{Parts, driver, gateway_deployment, payment_service, signing_context},
@@ -68,6 +69,9 @@ pub(crate) struct DevnetOptions {
     /// Port of the gateway; 0 takes any free one
     #[arg(long, default_value_t = 8547, env = "COLLIMATE_GATEWAY_PORT")]
     pub gateway_port: u16,
+    /// Port of the batcher; 0 takes any free one
+    #[arg(long, default_value_t = 8548, env = "COLLIMATE_BATCHER_PORT")]
+    pub batcher_port: u16,
     /// The proving process; searched beside this program and in prover/target
     #[arg(long, env = "COLLIMATE_PROVER")]
     pub prover: Option<PathBuf>,
@@ -150,7 +154,7 @@ pub(crate) struct Devnet {
     gateway: JoinHandle<()>,
     payments: JoinHandle<()>,
     operators: Vec<JoinHandle<()>>,
-    fast_mode: FastMode,
+    pub fast_mode: FastMode,
     prover: Option<JoinHandle<()>>,
     postgres: Option<EmbeddedPostgres>,
     anvil: Anvil,
@@ -241,20 +245,27 @@ impl Devnet {
         operators::begin_epoch(&deployment, &rpc_url).await?;
         say(&format!("{OPERATORS} operators registered, {} of them run here", operators.len()));
 
-        let here = (0..OPERATORS).filter(|number| {
-            !options.absent.contains(number)
-                && options.operator.iter().all(|(other, _)| other != number)
-        });
-        let fast_mode = FastMode::start(&deployment, &rpc_url, state, here, &services).await?;
-        say(&format!(
-            "fast mode: operators verify batches, signatures are collected at {}",
-            fast_mode.signatures_url
-        ));
-
         let verifiers = VerifierPool::for_this_machine()?;
         let prover_settings = ProverSettings::new(format!("http://{prover_listen}"));
         let prover_client = ProverClient::new(prover_settings, objects.clone());
         let provider = connect(&rpc_url, Timeouts::default())?;
+        let here = (0..OPERATORS).filter(|number| {
+            !options.absent.contains(number)
+                && options.operator.iter().all(|(other, _)| other != number)
+        });
+        let around = Surroundings {
+            deployment: &deployment,
+            provider: provider.clone(),
+            store: store.clone(),
+            verifiers: verifiers.clone(),
+            state,
+            batcher_port: options.batcher_port,
+        };
+        let fast_mode = FastMode::start(around, here, &services).await?;
+        say(&format!(
+            "fast mode: batcher at {}, data service, signature aggregator and watcher",
+            fast_mode.profile.batcher_url.as_deref().unwrap_or_default()
+        ));
         let driver = driver(Parts {
             provider: provider.clone(),
             deployment: deployment.clone(),
@@ -315,6 +326,7 @@ impl Devnet {
             gateway_url: Some(gateway_url),
             receipt_signer: Some(development_signer(RECEIPT_ACCOUNT)?.address()),
             payment_confirmations: Some(CONFIRMATIONS.get()),
+            fast_mode: Some(fast_mode.profile.clone()),
             ..NetworkProfile::of_deployment("devnet", &rpc_url, &deployment)
         };
         network.write(&state.join(NETWORK_FILE))?;

@@ -8,6 +8,7 @@ mod demo;
 mod deployment;
 mod devnet;
 mod driver;
+mod fast_batch;
 mod metrics;
 mod object_store;
 mod operators;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     demo::TransactionCost,
+    fast_batch::FastReport,
     submission::{Accepted, short, short_hex},
 };
 
@@ -78,6 +79,9 @@ pub(crate) struct Report {
     phases: Vec<PhaseTime>,
     resources: Resources,
     trusted: String,
+    /// What fast mode did before; absent if it was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fast_mode: Option<FastReport>,
 }
 
 impl Report {
@@ -88,6 +92,7 @@ impl Report {
         times: Vec<(String, f64)>,
         resources: Resources,
         verifier: Address,
+        fast_mode: Option<FastReport>,
     ) -> Self {
         let count = u64::try_from(proofs.len()).unwrap_or(u64::MAX).max(1);
         let phases = times.into_iter().map(|(phase, seconds)| PhaseTime { phase, seconds });
@@ -107,6 +112,7 @@ impl Report {
                 "the operators' quorum: 67 % of the stake verified the final proof natively and signed it \
                  (QuorumSP1Verifier at {verifier}; no Groth16 wrap)"
             ),
+            fast_mode,
         }
     }
 }
@@ -141,6 +147,9 @@ impl fmt::Display for Report {
             write!(f, ", the prover held at most {peak} MiB")?;
         }
         writeln!(f, "; {} MiB in this process", own_peak_mib.unwrap_or_default())?;
+        if let Some(fast_mode) = &self.fast_mode {
+            writeln!(f, "fast mode     {}", fast_mode.summary())?;
+        }
         write!(f, "trusted       {}", self.trusted)
     }
 }

@@ -52,12 +52,18 @@ pub(crate) enum Service {
     Operator,
     /// Collects operators' signatures of fast mode, and answers tasks
     Signatures,
+    /// Takes proofs of fast mode over HTTP and makes batches of them
+    Batcher,
+    /// Serves a folder of batches' files over the S3 API
+    Data,
+    /// Samples the batches that operators signed
+    Watcher,
 }
 
 impl Service {
-    /// Whether it has a database: operators and signature aggregators trust nobody's.
+    /// Whether it has a database: operators, signature aggregators and watchers trust nobody's.
     const fn has_database(self) -> bool {
-        matches!(self, Self::Gateway | Self::Payments | Self::Aggregator)
+        matches!(self, Self::Gateway | Self::Payments | Self::Aggregator | Self::Batcher)
     }
 }
 
@@ -143,6 +149,10 @@ fn configured(config: &Config) -> Vec<Service> {
         (Service::Aggregator, config.aggregator.is_some()),
         (Service::Operator, config.operator.is_some()),
         (Service::Signatures, config.signatures.is_some()),
+        // Before the batcher, whose folder it marks as public.
+        (Service::Data, config.data.is_some()),
+        (Service::Batcher, config.batcher.is_some()),
+        (Service::Watcher, config.watcher.is_some()),
     ];
     let optional = optional.into_iter().filter_map(|(service, there)| there.then_some(service));
     std::iter::once(Service::Payments).chain(optional).collect()
@@ -218,25 +228,38 @@ async fn start_alone(
     stop: &CancellationToken,
     running: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
-    if service == Service::Signatures {
-        let signatures = fast_mode::signatures(config, metrics.clone()).await?;
-        let stop = stop.clone();
-        running.spawn(async move {
-            signatures.run(stop).await;
-            Ok(())
-        });
-    }
-    if service == Service::Operator {
-        let (operator, stopped) = (operator(config).await?, stop.clone());
-        tracing::info!(listen = %operator.local_addr(), "operator");
-        running.spawn(async move { Ok(operator.run(stopped).await?) });
-        if let Some(operator) = fast_mode::operator(config, metrics.clone()).await? {
-            let stop = stop.clone();
+    let stop = stop.clone();
+    match service {
+        Service::Signatures => {
+            let signatures = fast_mode::signatures(config, metrics.clone()).await?;
             running.spawn(async move {
-                operator.run(stop).await;
+                signatures.run(stop).await;
                 Ok(())
             });
         }
+        Service::Data => {
+            let data = fast_mode::data(config, metrics.clone()).await?;
+            running.spawn(async move {
+                data.run(stop).await;
+                Ok(())
+            });
+        }
+        Service::Watcher => {
+            let watcher = fast_mode::watcher(config, metrics.clone()).await?;
+            running.spawn(async move { Ok(watcher.run(stop).await?) });
+        }
+        Service::Operator => {
+            let (operator, stopped) = (operator(config).await?, stop.clone());
+            tracing::info!(listen = %operator.local_addr(), "operator");
+            running.spawn(async move { Ok(operator.run(stopped).await?) });
+            if let Some(operator) = fast_mode::operator(config, metrics.clone()).await? {
+                running.spawn(async move {
+                    operator.run(stop).await;
+                    Ok(())
+                });
+            }
+        }
+        Service::Gateway | Service::Payments | Service::Aggregator | Service::Batcher => {}
     }
     Ok(())
 }
@@ -270,7 +293,11 @@ async fn start_with_database(
                 Ok(())
             });
         }
-        Service::Operator | Service::Signatures => {}
+        Service::Batcher => {
+            let batcher = fast_mode::batcher(config, shared).await?;
+            running.spawn(async move { Ok(batcher.run(stop).await?) });
+        }
+        Service::Operator | Service::Signatures | Service::Data | Service::Watcher => {}
     }
     Ok(())
 }

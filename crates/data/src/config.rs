@@ -56,10 +56,11 @@ impl DataConfig {
         let name = self.bucket.as_bytes();
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
         let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
-        if !(3..=63).contains(&name.len())
-            || !name.iter().all(plain)
-            || !(edge(name.first()) && edge(name.last()))
-        {
+        let is_name = (3..=63).contains(&name.len())
+            && name.iter().all(plain)
+            && edge(name.first())
+            && edge(name.last());
+        if !is_name {
             return unusable(
                 "the bucket's name needs 3 to 63 lower-case letters, digits and -, and no - at its ends",
             );

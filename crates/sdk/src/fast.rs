@@ -21,7 +21,9 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::{path::Path, sync::Arc, time::Duration};
 //! use collimate_sdk::{Client, GatewaySettings, NetworkProfile, ProofGroup, FastProof, Signer};
-//! use collimate_sdk::fast::{GroupStatus, KeptGroups, KeyFile, ProofFiles, ProofSystemId};
+//! use collimate_sdk::fast::{
+//!     GroupStatus, KeptGroups, KeyFile, ProofFiles, ProofSystemId, UploadProgress,
+//! };
 //!
 //! let patience = Duration::from_secs(120);
 //! let profile = NetworkProfile::read(Path::new(".collimate/devnet/network.json"))?;
@@ -43,7 +45,8 @@
 //! };
 //! let group = ProofGroup::new(vec![FastProof::verify(files.read()?)?])?;
 //! let max_fee = client.sufficient_fee(&group).await?;
-//! let (kept, progress) = (KeptGroups::new(Path::new("groups")), Arc::new(|_, _| ()) as _);
+//! let kept = KeptGroups::new(Path::new("groups"));
+//! let progress: UploadProgress = Arc::new(|_, _| ());
 //! let sent = client.submit_group(group, max_fee, &signer, Some(&kept), &progress).await?;
 //! let signed = sent.signed;
 //! client.batcher()?.wait(&signed.id(), GroupStatus::Batched, patience, &mut |_| ()).await?;

@@ -9,8 +9,6 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_A
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-pub(crate) use events::Events;
-
 /// Longest answer that is read. The largest are a page of 100 receipts, an inclusion with 64 KiB of public values, and paths of a
 /// batch's 4,096 proofs.
 const MAX_ANSWER_BYTES: usize = 8 << 20;

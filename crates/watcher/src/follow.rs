@@ -102,7 +102,7 @@ impl Scribe {
             return Ok(());
         }
         let tasks: Vec<_> = news.iter().map(|batch: &SignedBatch| batch.task).collect();
-        let mut entries: Vec<_> = news.into_iter().map(Entry::Verified).collect();
+        let mut entries: Vec<_> = news.into_iter().map(Box::new).map(Entry::Verified).collect();
         entries.push(Entry::Followed(tip));
         self.ledger.append(entries).await?;
         for task in tasks {
@@ -128,7 +128,7 @@ impl Scribe {
 
     async fn tell(&self, change: Change) {
         // A worker that is gone ends the watcher, which sees it by itself.
-        drop(self.changes.send(change).await);
+        let _sent = self.changes.send(change).await;
     }
 }
 

@@ -2,13 +2,23 @@
 
 use std::fs;
 
-use alloy::primitives::{U256, aliases::U96};
-use collimate_sdk::{FastTask, NetworkProfile};
+use alloy::primitives::{B256, U256, aliases::U96};
+use collimate_api::fast::{
+    BatchAnswer, BatchStatus, FeesAnswer, GroupAnswer, GroupStatus, VerificationData, Wei, group,
+};
+use collimate_batch::auxiliary_commitment;
+use collimate_contracts::fast_mode::task_id;
+use collimate_sdk::{
+    ExpectedBatcher, FastProof, FastTask, NetworkProfile, ProofGroup, SignedGroup,
+    fast::{KeyFile, ProofFiles, ProofSystemId},
+};
 use serde_json::Value;
 
 use crate::{
     command::{code, file, json_in, repository},
-    fast_network::{ALICE, BATCHER, FastNetwork, UNLOCK_DELAY, account},
+    fake_batcher::{FakeBatcher, GROUPS, answer},
+    fake_gateway::Answer,
+    fast_network::{ALICE, BATCHER, FastNetwork, UNLOCK_DELAY, account, on_chain, signer},
 };
 
 /// Keys of the development accounts `ALICE` and 5: no secrets.
@@ -204,6 +214,139 @@ async fn proofs_that_do_not_hold_or_lack_a_part_are_refused_before_anything_is_s
     fs::write(&list, r#"[{"system": "sp1-groth16", "proof": "a"}]"#).unwrap();
     assert_eq!(code(&create(&["--list", &list], 2)), "CLI-003");
     assert!(!fs::exists(&store).unwrap());
+}
+
+/// What a batch with nobody else in it costs, in wei.
+const INSTANT_FEE: u128 = 2_000_000_000_000_000;
+
+/// A proof of Alice's, as the command describes it.
+fn proof_of_alice(path: &str) -> FastProof {
+    let files = ProofFiles {
+        system: ProofSystemId::Sp1Compressed,
+        proof: path.into(),
+        key: KeyFile::File(std::path::Path::new(path).with_extension("vk")),
+        public_inputs: None,
+        generator: account(ALICE),
+    };
+    FastProof::verify(files.read().unwrap()).unwrap()
+}
+
+/// What an honest batcher says of a group that is alone in its batch.
+fn batched(signed: &SignedGroup, sender: alloy::primitives::Address, task: B256) -> GroupAnswer {
+    let (group, root) = (signed.group(), signed.group().root());
+    let tree = group.manifest().tree().unwrap();
+    let data = group.proofs().iter().enumerate().map(|(index, proof)| {
+        let item = proof.item();
+        VerificationData {
+            nonce: index as u64,
+            index: index as u32,
+            commitment: proof.commitment(),
+            proof_commitment: item.proof.keccak256,
+            public_inputs_commitment: item.public_inputs.keccak256,
+            auxiliary_commitment: auxiliary_commitment(item.proving_system, &item.program_id)
+                .into(),
+            proving_system: item.proving_system,
+            program_id: item.program_id.0.into(),
+            generator: item.generator,
+            path: tree.path(0, index).unwrap().into_iter().map(B256::from).collect(),
+            batch_root: root,
+        }
+    });
+    let batch = BatchAnswer {
+        id: 7,
+        status: BatchStatus::Open,
+        root,
+        pointer: "v1".to_owned(),
+        group_count: 1,
+        proof_count: group.count(),
+        bytes: 1,
+        fee_per_proof: Wei(1),
+        fee_limit: Wei(1),
+        sender,
+        task_id: Some(task),
+        task_block: Some(1),
+        transaction: None,
+        verified_block: None,
+        created_at: 1,
+        updated_at: 1,
+    };
+    let proofs = data.collect();
+    GroupAnswer { batch: Some(batch), proofs, ..answer(signed, GroupStatus::Verified, 5) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_goes_through_a_batcher_once_and_is_believed_when_the_chain_says_so() {
+    let mut network = FastNetwork::start().await;
+    let expected = ExpectedBatcher::of(&network.profile).unwrap();
+    let fake = FakeBatcher::of(expected, signer(BATCHER)).await;
+    let fast = network.profile.fast_mode.as_mut().unwrap();
+    fast.batcher_url = Some(fake.server.url.clone());
+    let fees =
+        FeesAnswer { min_fee_per_proof: Wei(1), instant_fee: Wei(INSTANT_FEE), last: vec![] };
+    fake.server.always("/v1/batcher/fees", Answer::json(&fees));
+    fake.tell_account(account(ALICE), 0);
+    let alice = User::new(&network, "alice", ALICE_KEY);
+    let proofs = repository().join("proofs");
+    let names = ["fibonacci", "sha256_preimage"];
+    let files = names.map(|name| proofs.join(format!("{name}.proof")).display().to_string());
+    let submit = ["submit", &files[0], &files[1]];
+
+    assert_eq!(alice.ask(&["fees", "--proofs", "2"], 0)["sufficient_fee_wei"], "2000000000000000");
+    assert_eq!(code(&alice.ask(&submit, 2)), "CLI-004", "nobody consents");
+    let poor = alice.ask(&[&submit[..], &["--yes"]].concat(), 4);
+    assert_eq!(code(&poor), "SDK-053", "no deposit: {poor}");
+    alice.ask(&["deposit", "--amount", "0.01eth", "--yes"], 0);
+
+    // The answer gets lost; what was signed is not.
+    fake.server.always(GROUPS, Answer::text(200, "the connection is cut"));
+    assert_eq!(code(&alice.ask(&[&submit[..], &["--yes"]].concat(), 3)), "SDK-071");
+    let sent = fake.sent().remove(0);
+    assert_eq!((sent.max_fee, sent.proof_count), (Wei(INSTANT_FEE), 2));
+    let group_of_alice =
+        ProofGroup::new(files.iter().map(|file| proof_of_alice(file)).collect()).unwrap();
+    let (chain, payments) = (network.profile.chain_id, network.payments());
+    let signed = SignedGroup::resume(group_of_alice, sent.clone(), chain, payments).unwrap();
+    fake.server.instead(GROUPS, Answer::json(&fake.accept(&signed)));
+    let accepted = alice.ask(&submit, 0);
+    let id = signed.id().to_string();
+    assert_eq!((&accepted["id"], &accepted["resumed"]), (&id.as_str().into(), &true.into()));
+    assert_eq!(accepted["proofs"][1]["nonce"], 1);
+    assert_eq!(fake.sent(), [sent.clone(), sent.clone()], "one signature");
+
+    // The batcher says that it is verified before it is.
+    let task = network.charge(signed.group().root(), INSTANT_FEE / 2, vec![on_chain(&sent)]).await;
+    let told = batched(&signed, payments, task_id(&task));
+    fake.server.always(&group(&signed.id()), Answer::json(&told));
+    assert_eq!(alice.ask(&["status", &id], 0)["groups"][0]["status"], "verified");
+    assert_eq!(alice.ask(&["watch", &id], 0)["groups"][0]["batch"]["id"], 7);
+    let out = file(network.folder.path(), "verified");
+    let bundles = ["bundles", &id, &files[0], &files[1], "--out", &out];
+    assert_eq!(code(&alice.ask(&bundles, 5)), "SDK-057");
+    assert!(!fs::exists(&out).unwrap(), "nothing is written of what does not hold");
+    network.answer(&task, U96::from(1), &[0, 1, 2, 3]).await;
+    let found = alice.ask(&bundles, 0);
+    assert_eq!((&found["holds"], found["files"].as_array().unwrap().len()), (&true.into(), 2));
+    let both = names.map(|name| format!("{out}/{name}.verification.json"));
+    assert_eq!(alice.ask(&["verify", &both[0], &both[1]], 0)["holds"], true);
+    let whole = alice.ask(&[&submit[..], &["--bundles", &out]].concat(), 0);
+    assert_eq!((&whole["verified"], &whole["block"]), (&true.into(), &found["block"]));
+    assert_eq!(alice.ask(&["account"], 0)["account"]["nonce"], 2);
+
+    // Other proofs than the group's, and a batcher that lies about where they are.
+    let other = proofs.join("ecdsa_secp256k1.proof").display().to_string();
+    let foreign = ["bundles", &id, &files[0], &other, "--out", &out];
+    assert_eq!(code(&alice.ask(&foreign, 1)), "SDK-056");
+    let mut lie = told;
+    lie.proofs[1].path[0].0[0] ^= 1;
+    fake.server.instead(&group(&signed.id()), Answer::json(&lie));
+    assert_eq!(code(&alice.ask(&bundles, 1)), "SDK-055");
+    let failed = GroupAnswer {
+        code: Some("BTC-070".to_owned()),
+        reason: Some("nobody answered in time".to_owned()),
+        ..answer(&signed, GroupStatus::Failed, 9)
+    };
+    fake.server.instead(&group(&signed.id()), Answer::json(&failed));
+    assert_eq!(code(&alice.ask(&["watch", &id], 1)), "BTC-070");
 }
 
 #[test]

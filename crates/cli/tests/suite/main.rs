@@ -10,6 +10,10 @@
 mod checks;
 mod command;
 mod evidence;
+#[path = "../../../sdk/tests/suite/fast/fake_batcher.rs"]
+mod fake_batcher;
+#[path = "../../../sdk/tests/suite/fake_gateway/mod.rs"]
+mod fake_gateway;
 mod fast;
 #[path = "../../../sdk/tests/suite/fast_network/mod.rs"]
 mod fast_network;

@@ -3,14 +3,16 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy::primitives::Address;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use collimate_attestation::{KeySource, PasswordSource};
 use collimate_operator::{OperatorConfig, ProofSystems};
-use collimate_verifiers::ProofSystemId;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use super::amount::{amount, ether};
+use super::{
+    amount::{amount, ether},
+    systems::{every_system, named},
+};
 
 /// An operator that verifies final proofs and signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,10 +78,6 @@ fn default_listen() -> SocketAddr {
     ([127, 0, 0, 1], 7410).into()
 }
 
-fn every_system() -> Vec<String> {
-    ProofSystemId::ALL.iter().map(ToString::to_string).collect()
-}
-
 const fn default_memory() -> u64 {
     256
 }
@@ -113,11 +111,7 @@ impl FastOperatorSettings {
 
     /// The verifiers that are named.
     pub(crate) fn proof_systems(&self) -> Result<ProofSystems> {
-        let mut systems = vec![];
-        for name in &self.systems {
-            let id: ProofSystemId = name.parse().context("[DMN-061] operator.fast_mode.systems")?;
-            systems.push((id.number(), id.verifier()));
-        }
-        Ok(ProofSystems::new(systems)?)
+        let systems = named("operator.fast_mode.systems", &self.systems)?;
+        Ok(ProofSystems::new(systems.into_iter().map(|id| (id.number(), id.verifier())))?)
     }
 }

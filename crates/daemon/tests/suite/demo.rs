@@ -15,6 +15,12 @@ fn real_proofs_become_one_that_ethereum_verifies_with_one_operator_absent() {
     assert_eq!(proofs.len(), 4);
     assert!(proofs.iter().all(|proof| proof["included"] == true));
     assert_eq!(report["blob_hashes"].as_array().unwrap().len(), 1);
+    let fast_mode = &report["fast_mode"];
+    assert_eq!(
+        (fast_mode["proofs"].as_u64(), fast_mode["proving_systems"].as_u64()),
+        (Some(8), Some(5))
+    );
+    assert_eq!(fast_mode["forged"]["refused_by"], 3);
     assert!(report["gas"].as_u64().unwrap() <= 300_000, "{}", report["gas"]);
     assert!(!state.exists(), "the state is removed after success");
 }
@@ -24,7 +30,7 @@ fn a_killed_daemon_goes_on_and_registers_the_root_once() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     // Kill it in each phase: the phases' titles come on standard error.
-    for title in ["[2/", "[3/", "[4/", "[5/", "[6/"] {
+    for title in ["[2/", "[3/", "[4/", "[5/", "[6/", "[7/"] {
         let mut child = demo(&state, &["--keep"]).spawn().unwrap();
         let reached = wait_for_line(&mut child, title, Duration::from_secs(120));
         child.kill().unwrap();

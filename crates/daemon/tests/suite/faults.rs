@@ -72,7 +72,7 @@ fn finishes_with(operator: &str) {
 fn without_a_quorum_the_run_waits_and_says_who_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let mut child = demo(&state, &["--absent", "1,2", "--keep"]).spawn().unwrap();
+    let mut child = demo(&state, &["--absent", "1,2", "--no-fast-mode", "--keep"]).spawn().unwrap();
     assert!(wait_for_line(&mut child, "wei are needed; operator 1 (0x", PATIENCE));
     kill("-TERM", child.id());
     let output = child.wait_with_output().unwrap();
@@ -158,6 +158,8 @@ fn a_devnet_says_where_it_is_and_stops_without_a_trace() {
             "--chain-port",
             "0",
             "--gateway-port",
+            "0",
+            "--batcher-port",
             "0",
             "--state",
         ])

@@ -60,7 +60,7 @@ impl Drop for Service {
 fn devnet(state: &Path) -> (Service, String) {
     let fixed = ["devnet", "--json", "--no-prover", "--keep", "--chain-port", "0"];
     let mut command = collimated(&fixed);
-    command.args(["--gateway-port", "0", "--state"]).arg(state);
+    command.args(["--gateway-port", "0", "--batcher-port", "0", "--state"]).arg(state);
     let mut devnet = Service::start(&mut command);
     let mut line = String::new();
     BufReader::new(devnet.0.stdout.take().unwrap()).read_line(&mut line).unwrap();

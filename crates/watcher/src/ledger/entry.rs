@@ -87,7 +87,7 @@ pub(crate) enum Entry {
     /// Whose ledger this is.
     Started(Started),
     /// A quorum signed a batch.
-    Verified(SignedBatch),
+    Verified(Box<SignedBatch>),
     /// The chain was followed to this block.
     Followed(BlockId),
     /// Blocks from this one on are no longer of the chain.

@@ -247,6 +247,10 @@ mod tests {
         }
     }
 
+    fn verified(task: u64, block: u64) -> Entry {
+        Entry::Verified(Box::new(signed(task, block)))
+    }
+
     fn tip(number: u64) -> Entry {
         Entry::Followed(BlockId { number, hash: word(number) })
     }
@@ -280,7 +284,7 @@ mod tests {
     #[test]
     fn a_batch_is_finished_when_its_sample_is_checked_and_alerts_are_told() {
         let mismatch = Outcome::Mismatch { code: "VER-012".to_owned() };
-        let mut entries = vec![Entry::Verified(signed(1, 6)), opened(1, &[2, 7])];
+        let mut entries = vec![verified(1, 6), opened(1, &[2, 7])];
         assert_eq!(state(&entries).batch(word(1)).unwrap().unchecked(), [2, 7]);
         entries.push(checked(1, 2, Outcome::Holds));
         entries.push(checked(1, 7, mismatch));
@@ -294,9 +298,9 @@ mod tests {
     #[test]
     fn a_reorganisation_takes_batches_away_and_what_was_found_stays() {
         let mut entries = vec![
-            Entry::Verified(signed(1, 6)),
+            verified(1, 6),
             tip(6),
-            Entry::Verified(signed(2, 8)),
+            verified(2, 8),
             tip(8),
             opened(2, &[3]),
             checked(2, 3, Outcome::Holds),
@@ -305,7 +309,7 @@ mod tests {
         let after = state(&entries);
         assert_eq!(after.cursor().unwrap().next, 7);
         assert_eq!((after.sums().batches, after.sums().holds), (1, 0));
-        entries.extend([Entry::Verified(signed(2, 9)), tip(9)]);
+        entries.extend([verified(2, 9), tip(9)]);
         let again = state(&entries);
         assert_eq!((again.sums().batches, again.sums().holds), (2, 1), "not checked again");
         assert_eq!(again.newest().count(), 2, "it is there once");
@@ -314,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_changes_nothing() {
-        let state = state(&[Entry::Verified(signed(1, 6)), tip(6)]);
+        let state = state(&[verified(1, 6), tip(6)]);
         assert!(!state.is_news(&signed(1, 6)));
         assert!(state.is_news(&signed(1, 7)));
         assert!(state.is_news(&signed(2, 6)));
@@ -333,7 +337,7 @@ mod tests {
         let mut entries = vec![];
         for task in 1..=most + 10 {
             let block = task + 5;
-            entries.push(Entry::Verified(signed(task, block)));
+            entries.push(verified(task, block));
             entries.push(opened(task, &[1]));
             // The fourth is never finished.
             if task != 4 {
@@ -364,10 +368,10 @@ mod tests {
                     0 | 1 => {
                         head += 1;
                         // A task is verified once.
-                        if !chain.contains_key(&number) {
-                            chain.insert(number, head);
-                            state.apply(&Entry::Verified(signed(number, head))).unwrap();
-                        }
+                        chain.entry(number).or_insert_with(|| {
+                            state.apply(&verified(number, head)).unwrap();
+                            head
+                        });
                         state.apply(&tip(head)).unwrap();
                     }
                     2 => {

@@ -65,7 +65,7 @@ async fn whatever_is_altered_has_its_code() {
         ("EVD-005", |e| e.leaf = 3),
         ("EVD-006", |e| e.leaf = 0),
         ("EVD-006", |e| e.path[0] = B256::repeat_byte(1)),
-        ("EVD-006", |e| drop(e.path.pop())),
+        ("EVD-006", |e| e.path.truncate(1)),
         ("EVD-007", |e| e.proof = flipped(&e.proof)),
         ("EVD-007", |e| e.public_inputs = flipped(&e.public_inputs)),
         ("EVD-007", |e| e.verification_key = e.verification_key.as_ref().map(flipped)),

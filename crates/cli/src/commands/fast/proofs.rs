@@ -24,7 +24,6 @@ const MAX_LIST_BYTES: u64 = 4 << 20;
 
 /// The proofs, in the order of their nonces.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Proofs")]
 pub(super) struct ProofsArgs {
     /// Proof files of one proof system, and folders, of which all *.proof files are taken
     #[arg(value_name = "FILE|FOLDER", required_unless_present = "list")]
@@ -52,8 +51,8 @@ pub(super) struct ProofsArgs {
     /// Who is named as the proofs' maker; 0x0000000000000000000000000000000000000000 names nobody. Default: the paying account
     #[arg(long, value_name = "ADDRESS")]
     generator: Option<Address>,
-    /// Leave verification to others. By default each proof is verified here first, so that none is paid for in vain. Without it,
-    /// public inputs have to be given
+    /// Leave verification to others. By default each proof is verified here first, so that none is paid for in vain. Public inputs
+    /// have to be given then
     #[arg(long)]
     no_verify: bool,
 }

@@ -26,6 +26,7 @@ pub(crate) fn proving_demo(state: &Path, more: &[&str]) -> Command {
         .args(more)
         .env("COLLIMATE_CHAIN_PORT", "0")
         .env("COLLIMATE_GATEWAY_PORT", "0")
+        .env("COLLIMATE_BATCHER_PORT", "0")
         .env_remove("DATABASE_URL")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

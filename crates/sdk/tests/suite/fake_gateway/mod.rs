@@ -1,5 +1,6 @@
 //! A fake gateway: answers what a test tells it to, in order, and remembers what it was asked. For what a real one does not
 //! do on demand: fail, lie, and hang up.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
     collections::{HashMap, VecDeque},

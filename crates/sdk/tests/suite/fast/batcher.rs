@@ -57,7 +57,7 @@ async fn what_is_sent_is_the_signed_group_with_each_file_once_and_progress_is_to
     assert_eq!(accepted, fake.accept(&signed));
 
     let authorization = signed.authorization();
-    assert_eq!(fake.sent(), [authorization.clone()]);
+    assert_eq!(fake.sent(), std::slice::from_ref(authorization));
     let asked = &fake.server.asked(GROUPS)[0];
     let items: Vec<collimate_batch::Item> = serde_json::from_str(&asked.field("items")).unwrap();
     assert!(items.iter().eq(signed.group().manifest().items()), "the manifest's own items");

@@ -85,7 +85,7 @@ async fn a_batch_of_ones_own_is_stored_paid_for_verified_and_the_rest_reclaimed(
     assert_eq!(contracts.wait_verified(&bundles[0], 3, LIMIT).await.unwrap(), block);
 
     let found = contracts.tasks_of(batch.root(), alice, 0).await.unwrap();
-    assert_eq!(found, [task.clone()], "the chain has what the file had");
+    assert_eq!(found, std::slice::from_ref(&task), "the chain has what the file had");
     assert!(contracts.tasks_of(batch.root(), account(1), 0).await.unwrap().is_empty());
     let (_, unspent) = contracts.task_status(task.task_id).await.unwrap();
     let reclaimed = payer.reclaim(&found[0]).await.unwrap();

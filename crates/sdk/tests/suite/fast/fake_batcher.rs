@@ -1,4 +1,5 @@
 //! A fake batcher: answers what a test tells it to. For what a real one does not do on demand: fail, lie, and hang up.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::time::Duration;
 

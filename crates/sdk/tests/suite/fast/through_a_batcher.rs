@@ -3,19 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::{
-    primitives::{U256, aliases::U96},
-    providers::DynProvider,
-    sol_types::SolEvent,
-};
+use alloy::primitives::{B256, aliases::U96};
 use collimate_api::fast::{
-    BatcherProblem, BatcherProblemCode, GroupAnswer, GroupStatus, SignedAuthorization, Wei, group,
+    BatcherProblem, BatcherProblemCode, GroupAnswer, GroupStatus, Wei, group,
 };
-use collimate_contracts::{
-    AlignedLayerServiceManager::NewBatchV3,
-    BatcherPaymentService,
-    fast_mode::{Authorization, Task},
-};
+use collimate_contracts::fast_mode::{Authorization, Task};
 use collimate_sdk::{
     Client, ExpectedBatcher, FastError, FastProof, GatewaySettings, ProofGroup, SdkError,
     SignedGroup,
@@ -29,7 +21,7 @@ use super::{
 };
 use crate::{
     fake_gateway::Answer,
-    fast_network::{ALICE, BATCHER, FEE_LIMIT, FastNetwork, account, signer, wallet},
+    fast_network::{ALICE, BATCHER, FastNetwork, account, on_chain, signer},
 };
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -81,25 +73,8 @@ impl World {
     }
 
     /// Charges groups on chain, as a batcher does, in this order.
-    async fn charge(
-        &self,
-        root: alloy::primitives::B256,
-        authorizations: Vec<Authorization>,
-    ) -> Task {
-        let batcher: DynProvider = wallet(&self.network.anvil, BATCHER);
-        let payments = BatcherPaymentService::new(self.network.payments(), &batcher);
-        let limit = U256::from(FEE_LIMIT);
-        let creation =
-            payments.createNewTask(root, "v1".to_owned(), limit, PRICE, U256::ZERO, authorizations);
-        let receipt = creation.value(limit).send().await.unwrap().get_receipt().await.unwrap();
-        assert!(receipt.status());
-        let task = receipt
-            .inner
-            .logs()
-            .iter()
-            .find_map(|log| NewBatchV3::decode_log_data(log.data()).ok())
-            .unwrap();
-        Task::from(&task)
+    async fn charge(&self, root: B256, authorizations: Vec<Authorization>) -> Task {
+        self.network.charge(root, PRICE, authorizations).await
     }
 
     async fn nonce(&self) -> u64 {
@@ -114,18 +89,6 @@ fn our_proofs() -> Vec<FastProof> {
 
 fn our_group() -> ProofGroup {
     ProofGroup::new(our_proofs()).unwrap()
-}
-
-fn on_chain(authorization: &SignedAuthorization) -> Authorization {
-    Authorization {
-        user: authorization.user,
-        proofsRoot: authorization.proofs_root,
-        proofCount: authorization.proof_count,
-        firstNonce: authorization.first_nonce,
-        maxFee: authorization.max_fee.0,
-        deadline: authorization.deadline,
-        signature: authorization.signature.clone(),
-    }
 }
 
 /// Somebody else's part of the batch: an authorisation that holds for nothing, so its user pays nothing.

@@ -8,6 +8,7 @@ use alloy::{
     network::EthereumWallet,
     primitives::{Address, B256, FixedBytes, U256, aliases::U96},
     providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    sol_types::SolEvent,
 };
 use axum::{
     Router,
@@ -22,11 +23,12 @@ use collimate_chain::{
     tx::{RevertDecoder, TxConfig, TxManager, fake::FakeTxStore},
 };
 use collimate_contracts::{
-    AlignedLayerServiceManager, DeployConfig, Deployment, FastModeConfig, OperatorRegistry,
+    AlignedLayerServiceManager::{self, NewBatchV3},
+    BatcherPaymentService, DeployConfig, Deployment, FastModeConfig, OperatorRegistry,
     QuorumConfig, Sp1Verification, decode_revert, deploy,
-    fast_mode::{Task, response_message, task_id},
+    fast_mode::{Authorization, Task, response_message, task_id},
 };
-use collimate_sdk::{Client, GatewaySettings, NetworkProfile, Signer};
+use collimate_sdk::{Client, GatewaySettings, NetworkProfile, Signer, fast::SignedAuthorization};
 use collimate_signatures::{SignaturesConfig, SignaturesParts, SignaturesService};
 use collimate_tasks::{WatchSettings, wire::TaskSignature};
 use tokio::net::TcpListener;
@@ -148,6 +150,24 @@ impl FastNetwork {
         assert!(receipt.status(), "the task is answered");
     }
 
+    /// Creates a task for groups at a price for each proof, as a batcher does, and charges those whose authorisation holds.
+    pub(crate) async fn charge(
+        &self,
+        root: B256,
+        price: u128,
+        authorizations: Vec<Authorization>,
+    ) -> Task {
+        let payments = BatcherPaymentService::new(self.payments(), wallet(&self.anvil, BATCHER));
+        let (limit, least) = (U256::from(FEE_LIMIT), U256::ZERO);
+        let creation =
+            payments.createNewTask(root, "v1".to_owned(), limit, price, least, authorizations);
+        let receipt = creation.value(limit).send().await.unwrap().get_receipt().await.unwrap();
+        assert!(receipt.status(), "the task is created");
+        let mut logs = receipt.inner.logs().iter();
+        let event = logs.find_map(|log| NewBatchV3::decode_log_data(log.data()).ok());
+        Task::from(&event.unwrap())
+    }
+
     /// A real signature aggregator. Returns its URL.
     pub(crate) async fn start_aggregator(&self) -> String {
         let node = connect(&self.anvil.url(), Timeouts::default()).unwrap();
@@ -221,6 +241,19 @@ pub(crate) fn account(number: usize) -> Address {
 pub(crate) fn wallet(anvil: &Anvil, account: usize) -> DynProvider {
     let wallet = EthereumWallet::from(signer(account).inner().clone());
     ProviderBuilder::new().wallet(wallet).connect_http(anvil.url().parse().unwrap()).erased()
+}
+
+/// An authorisation as the contract takes it.
+pub(crate) fn on_chain(authorization: &SignedAuthorization) -> Authorization {
+    Authorization {
+        user: authorization.user,
+        proofsRoot: authorization.proofs_root,
+        proofCount: authorization.proof_count,
+        firstNonce: authorization.first_nonce,
+        maxFee: authorization.max_fee.0,
+        deadline: authorization.deadline,
+        signature: authorization.signature.clone(),
+    }
 }
 
 /// An operator's BLS key.

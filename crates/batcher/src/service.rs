@@ -173,6 +173,8 @@ impl Batcher {
         let chain = Arc::clone(&shared.chain);
         tokio::spawn(watch_head(chain, config.poll_interval, seen, stopped.clone()));
         let driving = CancellationToken::new();
+        // Its caller's token is not its to cancel.
+        let shutdown = shutdown.child_token();
         let drive = async {
             let ended = driver.run(driving.clone()).await;
             // Without a driver nothing that is accepted would get anywhere.

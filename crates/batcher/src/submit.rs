@@ -76,6 +76,7 @@ pub(crate) async fn submit(
     let items = form.field(field::ITEMS, shared.max_items_bytes()).await?;
     let claim = shared.claim(authorization, items).await?;
     if let Some(known) = shared.known(&claim).await? {
+        form.skip().await?;
         return shared.answer_again(known);
     }
     let head = shared.head()?;

@@ -13,15 +13,16 @@ use collimate_batch::Pointer;
 use crate::{
     group::{MAX_FEE, group, message, signed},
     samples::sample,
-    services::{hoarding, quick, start, start_with},
+    services::{hoarding, start, start_with},
     world::{ETHER, World, until, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_share_a_batch_and_everybody_pays_the_same_price() {
     let world = World::start().await;
-    let mut config = quick(&world);
-    config.closing.blocks = 3;
+    let mut config = hoarding(&world);
+    // Those of all groups.
+    config.closing.enough_proofs = 5;
     let batcher = start_with(&world, config).await;
     let mut ids = vec![];
     for number in 0..3_u8 {

@@ -66,6 +66,8 @@ async fn groups_that_are_not_what_was_signed_are_refused() {
     let batcher = start_with(&world, hoarding(&world)).await;
     let alice = user(1);
     world.deposit(alice.address(), ETHER).await;
+    // Somebody who could pay, and did not sign.
+    world.deposit(user(2).address(), ETHER).await;
     let all = [sample(0), sample(1), sample(2)];
     let honest = group(&world, &alice, 0, &all);
     let spoil = |change: &dyn Fn(&mut Request)| {

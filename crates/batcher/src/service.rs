@@ -79,6 +79,8 @@ impl Batcher {
         parts: BatcherParts,
     ) -> Result<Self, BatcherError> {
         check(&config, &parts)?;
+        // What comes to lie there later, such as a disk that is not mounted, is then never taken for the store.
+        parts.objects.name().await?;
         let batcher = parts.signer.address();
         let provider = parts.provider.clone();
         let chain = Arc::new(Chain::open(provider, config.payment_service, batcher).await?);

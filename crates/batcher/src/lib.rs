@@ -60,8 +60,6 @@ mod metrics;
 mod price;
 mod publish;
 mod receipts;
-mod respond;
-mod rest;
 mod service;
 mod settle;
 mod shared;

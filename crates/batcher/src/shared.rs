@@ -7,7 +7,7 @@ use std::{
 
 use alloy::primitives::Address;
 use collimate_chain::signer::Signer;
-use collimate_http::{Bounded, ClientKey, PerClient, RateLimit};
+use collimate_http::{Bounded, Door, EventStreams, PerClient, RateLimit, Service};
 use collimate_objects::Objects;
 use collimate_store::{BatcherLedger, Store, StoreError};
 use tokio::{
@@ -46,15 +46,22 @@ pub(crate) struct Shared {
     pub(crate) prices: PricePolicy,
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) uploads_of_clients: PerClient,
-    pub(crate) client_rate: RateLimit<ClientKey>,
     pub(crate) account_rate: RateLimit<Address>,
-    pub(crate) event_streams: Arc<Semaphore>,
-    pub(crate) streams_of_clients: PerClient,
+    pub(crate) door: Door,
+    pub(crate) streams: EventStreams,
     pub(crate) trees: Mutex<Bounded<i64, Arc<NumberedTree>>>,
     pub(crate) metrics: Metrics,
     /// Told when a group was accepted.
     pub(crate) accepted: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
+}
+
+impl Service for Shared {
+    type Fault = Fault;
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
 }
 
 impl Shared {

@@ -10,6 +10,7 @@ use collimate_chain::signer::Signer;
 use collimate_http::{Bounded, Door, EventStreams, PerClient, RateLimit, Service};
 use collimate_objects::Objects;
 use collimate_store::{BatcherLedger, Store, StoreError};
+use collimate_verifiers::ProofSystems;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     time::timeout,
@@ -17,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    IntakeConfig, ProofSystems,
+    IntakeConfig,
     chain::{Chain, Head, SeenHead},
     config::bit,
     fault::Fault,
@@ -83,7 +84,7 @@ impl Shared {
     /// Ids of the proof systems that are taken now.
     pub(crate) fn taken_systems(&self, head: &Head) -> Vec<u16> {
         let enabled = |id: &u16| (head.disabled & bit(*id)).is_zero();
-        self.systems.ids().filter(enabled).collect()
+        self.systems.numbers().filter(enabled).collect()
     }
 
     /// A step in the database, which counts as away when it takes too long.

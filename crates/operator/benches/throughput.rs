@@ -21,8 +21,7 @@ use std::{
 
 use alloy::primitives::{Address, B256, U256};
 use collimate_batch::{Item, Part};
-use collimate_operator::ProofSystems;
-use collimate_verifiers::{ProgramKey, ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProgramKey, ProofSystemId, ProofSystems, VerifierPool};
 
 #[path = "../../verifiers/tests/suite/fixtures/mod.rs"]
 mod fixtures;
@@ -103,7 +102,7 @@ async fn operator(
     config.journal = world.folder.path().join(format!("journal-{}", honest.id));
     config.verifier_threads = threads;
     config.watch.poll_interval = Duration::from_millis(10);
-    let systems = ProofSystems::new([(honest.id.number(), honest.system.clone())]).unwrap();
+    let systems = ProofSystems::from_iter([(honest.id, honest.system.clone())]);
     let operator = start_operator_of(world, 0, config, systems).await;
     let started = Instant::now();
     let task = world.create_for(&batch).await;

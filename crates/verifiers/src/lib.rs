@@ -48,9 +48,13 @@ mod pool;
 pub mod risc0;
 pub mod sp1;
 mod system;
+#[cfg(feature = "every-system")]
+mod systems;
 
 pub use error::VerifyError;
 #[cfg(feature = "every-system")]
 pub use id::{ProofSystemId, UnknownProofSystem};
 pub use pool::VerifierPool;
 pub use system::{ProgramKey, ProofSystem, Sp1Claims, Submission, VerifiedProof, verify_guarded};
+#[cfg(feature = "every-system")]
+pub use systems::ProofSystems;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use collimate_attestation::SecretKey;
-use collimate_batcher::{Batcher, BatcherConfig, BatcherParts, ProofSystems};
+use collimate_batcher::{Batcher, BatcherConfig, BatcherParts};
 use collimate_chain::{
     anvil::development_signer,
     provider::{Timeouts, connect},
@@ -124,7 +124,7 @@ pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running 
             store,
             objects,
             verifiers: VerifierPool::new(NonZeroUsize::new(2).unwrap(), 8).unwrap(),
-            systems: ProofSystems::new(systems()),
+            systems: systems().into_iter().collect(),
             provider: node,
             transactions,
             signer,
@@ -152,11 +152,10 @@ pub(crate) async fn start_operator(world: &World, number: u8, aggregators: &[&Ru
     config.aggregators = aggregators.iter().map(|running| running.url.parse().unwrap()).collect();
     let (url, secret): (String, SecretKey) = (world.anvil.url(), key(number));
     launch(move |tell, stop| async move {
-        let systems = systems().into_iter().map(|system| (system.number(), system.verifier()));
         let parts = OperatorParts {
             provider: connect(&url, Timeouts::default()).unwrap(),
             key: secret,
-            systems: collimate_operator::ProofSystems::new(systems).unwrap(),
+            systems: systems().into_iter().collect(),
             metrics: prometheus::Registry::new(),
         };
         let service = OperatorService::bind(config, parts).await.unwrap();

@@ -10,13 +10,13 @@ use collimate_chain::{
 };
 use collimate_contracts::decode_revert;
 use collimate_operator::{
-    OperatorConfig, OperatorParts, OperatorService, ProofSystems, TaskView as OperatorView,
+    OperatorConfig, OperatorParts, OperatorService, TaskView as OperatorView,
 };
 use collimate_signatures::{
     SignaturesConfig, SignaturesParts, SignaturesService, TaskView as SignaturesView,
 };
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::ProofSystem;
+use collimate_verifiers::{ProofSystem, ProofSystemId, ProofSystems};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::oneshot,
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{SP1, VERIFIER, World, key, until};
+use crate::world::{VERIFIER, World, key, until};
 
 /// A service with a runtime of its own, so that killing it ends everything that it began, connections too.
 pub(crate) struct Running {
@@ -125,7 +125,8 @@ pub(crate) async fn start_operator_with(
     config: OperatorConfig,
     system: Arc<dyn ProofSystem>,
 ) -> Running {
-    start_operator_of(world, number, config, ProofSystems::new([(SP1, system)]).unwrap()).await
+    let systems = ProofSystems::from_iter([(ProofSystemId::Sp1Compressed, system)]);
+    start_operator_of(world, number, config, systems).await
 }
 
 /// An operator with these proof systems.

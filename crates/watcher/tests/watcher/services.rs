@@ -1,7 +1,6 @@
 //! Watchers on real ports, and the real verifier with a count, a gate or a fault.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     num::NonZeroUsize,
     sync::{
@@ -15,7 +14,9 @@ use alloy::primitives::B256;
 use collimate_chain::provider::{Timeouts, connect};
 use collimate_core::ProgramId;
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::{ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError};
+use collimate_verifiers::{
+    ProgramKey, ProofSystem, ProofSystemId, ProofSystems, Submission, VerifiedProof, VerifyError,
+};
 use collimate_watcher::{
     BatchState, BatchView, Sampling, Summary, WatcherConfig, WatcherError, WatcherParts,
     WatcherService,
@@ -27,7 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{SP1, VERIFIER, World, until};
+use crate::world::{VERIFIER, World, until};
 
 /// A watcher with a runtime of its own, so that killing it ends everything that it began, connections too.
 pub(crate) struct Running {
@@ -102,7 +103,7 @@ pub(crate) fn config(world: &World) -> WatcherConfig {
 pub(crate) fn parts(world: &World, verifier: Arc<dyn ProofSystem>) -> WatcherParts {
     WatcherParts {
         provider: connect(&world.anvil.url(), Timeouts::default()).unwrap(),
-        systems: BTreeMap::from([(SP1, verifier)]),
+        systems: ProofSystems::from_iter([(ProofSystemId::Sp1Compressed, verifier)]),
         metrics: prometheus::Registry::new(),
     }
 }

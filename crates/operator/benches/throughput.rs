@@ -31,13 +31,16 @@ mod honest;
 #[path = "../tests/fast_mode/services.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod services;
+#[path = "../tests/support/mod.rs"]
+mod support;
 #[path = "../tests/fast_mode/world.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod world;
 
 use honest::Honest;
 use services::{operator_config, start_operator_of};
-use world::{Sample, World};
+use support::samples::Sample;
+use world::World;
 
 /// What a batch should take the verifiers alone.
 const BATCH_TIME: Duration = Duration::from_secs(3);

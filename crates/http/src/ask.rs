@@ -46,3 +46,17 @@ pub fn page_limit(asked: Option<u32>, default: u32) -> Result<u32, Refused> {
     }
     Ok(limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_from_one_to_a_hundred() {
+        assert_eq!(page_limit(None, 20), Ok(20));
+        assert_eq!((page_limit(Some(1), 20), page_limit(Some(100), 20)), (Ok(1), Ok(100)));
+        for wrong in [0, 101] {
+            assert!(matches!(page_limit(Some(wrong), 20), Err(Refused::Malformed(_))), "{wrong}");
+        }
+    }
+}

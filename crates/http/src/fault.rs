@@ -11,7 +11,7 @@ use collimate_api::problem;
 use serde::Serialize;
 
 /// A request's failure, as one service tells it. As an answer it carries itself in the extensions, with its status and no body:
-/// [`respond`](crate::respond) gives it the body.
+/// [`respond`](crate::respond()) gives it the body.
 pub trait Failure: From<Refused> + IntoResponse + Clone + Send + Sync + 'static {
     /// The stable code and what it says, for the log.
     fn code_and_detail(&self) -> (&'static str, &str);
@@ -64,4 +64,33 @@ pub fn told(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_whole_seconds_from_one_to_an_hour() {
+        for (wait, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (9_000_000, 3_600)] {
+            assert_eq!(retry_seconds(Duration::from_millis(wait)), seconds, "{wait} ms");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        #[derive(Debug)]
+        struct Outer(std::io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("outer")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        assert_eq!(told(&Outer(std::io::Error::other("inner"))), "outer: inner");
+    }
 }

@@ -8,7 +8,7 @@
 //!
 //! And what those do alike that answer with problems (gateway and batcher), each a [`Service`] with faults of its own:
 //!
-//! - [`respond`]: an id, a span, the rate limit, metrics and a body for a fault; [`Failure`], [`Refused`]: how faults get there.
+//! - [`respond()`]: an id, a span, the rate limit, metrics and a body for a fault; [`Failure`], [`Refused`]: how faults get there.
 //! - [`Asked`], [`path_part`], [`page_limit`]: what a request's head says. [`EventStreams`]: server-sent events from a history.
 
 mod ask;

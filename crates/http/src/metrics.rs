@@ -16,7 +16,7 @@ pub struct MetricFamily {
     prefix: &'static str,
 }
 
-/// What [`respond`](crate::respond) counts.
+/// What [`respond`](crate::respond()) counts.
 #[derive(Clone, Debug)]
 pub struct RequestMetrics {
     /// By route, method and status.
@@ -78,7 +78,7 @@ impl MetricFamily {
         self.registered(HistogramVec::new(opts, &[by])?)
     }
 
-    /// What [`respond`](crate::respond) counts, with these buckets of seconds.
+    /// What [`respond`](crate::respond()) counts, with these buckets of seconds.
     pub fn requests(&self, seconds: &[f64]) -> Result<RequestMetrics, Error> {
         let by = ["route", "method", "status"];
         Ok(RequestMetrics {

@@ -21,7 +21,7 @@ use crate::{
     rest::Rest,
 };
 
-/// A service whose requests go through [`respond`], as the state of its router.
+/// A service whose requests go through [`respond()`], as the state of its router.
 pub trait Service: Send + Sync + 'static {
     /// How its requests fail.
     type Fault: Failure;

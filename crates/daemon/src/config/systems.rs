@@ -20,3 +20,22 @@ pub(super) fn named(setting: &str, names: &[String]) -> Result<ProofSystems> {
     );
     Ok(ids.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_names_known_proof_systems_once_each() {
+        let named = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            named("batcher.systems", &names)
+        };
+        let systems = named(&["circom-groth16-bn254", "risc0-groth16"]).unwrap();
+        assert_eq!(systems.numbers().collect::<Vec<_>>(), [5, 9]);
+        for wrong in [&["sp1"][..], &["risc0-groth16", "risc0-groth16"], &[]] {
+            let error = format!("{:#}", named(wrong).unwrap_err());
+            assert!(error.contains("[DMN-061] batcher.systems"), "{error}");
+        }
+    }
+}

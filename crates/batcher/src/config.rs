@@ -1,9 +1,6 @@
 //! What can be set. Every default is meant for production on a small machine.
 
-use std::{
-    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy::{
     primitives::{Address, aliases::U96},
@@ -14,7 +11,7 @@ use collimate_chain::{follower::FollowConfig, signer::Signer, tx::TxManager};
 use collimate_http::Rate;
 use collimate_objects::Objects;
 use collimate_store::Store;
-use collimate_verifiers::{ProofSystem, ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProofSystems, VerifierPool};
 use prometheus::Registry;
 use reqwest::Url;
 
@@ -228,35 +225,6 @@ pub struct BatcherParts {
     pub signer: Signer,
     /// Where metrics are registered; `/metrics` shows all of it, also what others registered.
     pub registry: Registry,
-}
-
-/// Verifiers by the id of their proof system.
-#[derive(Clone, Debug, Default)]
-pub struct ProofSystems(BTreeMap<u16, Arc<dyn ProofSystem>>);
-
-impl ProofSystems {
-    /// These proof systems, with their verifiers.
-    #[must_use]
-    pub fn new(systems: impl IntoIterator<Item = ProofSystemId>) -> Self {
-        Self(systems.into_iter().map(|system| (system.number(), system.verifier())).collect())
-    }
-
-    /// The verifier of a proof system.
-    #[must_use]
-    pub fn get(&self, id: u16) -> Option<&Arc<dyn ProofSystem>> {
-        self.0.get(&id)
-    }
-
-    /// Their ids.
-    pub fn ids(&self) -> impl Iterator<Item = u16> {
-        self.0.keys().copied()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The bit of a proof system in the contract's sets.

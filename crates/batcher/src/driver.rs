@@ -16,6 +16,7 @@ use collimate_chain::{
     follower::{FollowConfig, Follower},
     tx::TxManager,
 };
+use collimate_http::told;
 use collimate_objects::Objects;
 use collimate_store::{BatchStatus, BatcherLedger, FastBatch, ServiceLock, Store};
 use reqwest::Url;
@@ -29,7 +30,6 @@ use crate::{
     BatcherError, ClosingConfig,
     chain::{Chain, Head, SeenHead},
     errands::{Errand, Errands, pause_after},
-    error::told,
     follow::{Followed, Keeper},
     limits::{FIRST_PAUSE, LOCK_PAUSE},
     metrics::Metrics,

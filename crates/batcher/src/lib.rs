@@ -60,8 +60,6 @@ mod metrics;
 mod price;
 mod publish;
 mod receipts;
-mod respond;
-mod rest;
 mod service;
 mod settle;
 mod shared;
@@ -71,7 +69,7 @@ mod verify;
 
 pub use choose::{Candidate, Choice, Room, choose};
 pub use collimate_http::Rate;
-pub use config::{BatcherConfig, BatcherParts, ClosingConfig, IntakeConfig, ProofSystems};
+pub use config::{BatcherConfig, BatcherParts, ClosingConfig, IntakeConfig};
 pub use error::BatcherError;
 pub use price::{Costs, GasSchedule, PricePolicy, Quote};
 pub use service::{Batcher, run};

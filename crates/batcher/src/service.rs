@@ -20,7 +20,9 @@ use collimate_batch::{
     limits::{MAX_BATCH_BYTES, MAX_PROOFS},
 };
 use collimate_chain::tx::MAX_TRANSACTION_GAS;
-use collimate_http::{Bounded, PerClient, RateLimit, Server, ServerLimits};
+use collimate_http::{
+    Bounded, Door, EventStreams, PerClient, RateLimit, Server, ServerLimits, respond,
+};
 use collimate_objects::Key;
 use collimate_store::BatcherKey;
 use tokio::{
@@ -38,7 +40,6 @@ use crate::{
     groups, info,
     limits::{REMEMBERED_TREES, STORE_QUESTIONS},
     metrics::Metrics,
-    respond::respond,
     shared::Shared,
     spool::Spool,
     submit,
@@ -122,6 +123,7 @@ impl Batcher {
             accepted: Arc::clone(&accepted),
             changed: Arc::default(),
         });
+        let shutdown = CancellationToken::new();
         let shared = Arc::new(Shared {
             store: parts.store,
             ledger,
@@ -142,14 +144,23 @@ impl Batcher {
             uploads: Arc::new(Semaphore::new(intake.uploads.get())),
             uploads_of_clients: PerClient::default(),
             storing: Semaphore::new(STORE_QUESTIONS),
-            client_rate: RateLimit::new(intake.client_rate),
             account_rate: RateLimit::new(intake.account_rate),
-            event_streams: Arc::new(Semaphore::new(intake.max_event_streams.get())),
-            streams_of_clients: PerClient::default(),
+            door: Door {
+                trusted_proxies: intake.trusted_proxies,
+                client_rate: RateLimit::new(intake.client_rate),
+                metrics: metrics.requests.clone(),
+            },
+            streams: EventStreams::new(
+                intake.max_event_streams.get(),
+                intake.max_event_streams_per_client.get(),
+                intake.event_interval,
+                metrics.streams.clone(),
+                shutdown.clone(),
+            ),
             trees: Mutex::new(Bounded::new(REMEMBERED_TREES)),
             metrics,
             accepted,
-            shutdown: CancellationToken::new(),
+            shutdown,
         });
         let router = router(&shared);
         Ok(Self { server, router, shared, driver, seen, config })
@@ -257,6 +268,6 @@ fn router(shared: &Arc<Shared>) -> Router {
             Fault::new(BatcherProblemCode::WrongMethod, "this path does not take this method")
         })
         .layer(DefaultBodyLimit::max(shared.max_form_bytes()))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond::<Shared>))
         .with_state(Arc::clone(shared))
 }

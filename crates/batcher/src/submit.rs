@@ -20,7 +20,6 @@ use axum::{
 };
 use bytes::Bytes;
 use collimate_api::fast::{BatcherProblemCode as Code, GroupAccepted, field};
-use collimate_http::ClientKey;
 use collimate_store::{Admission, FastGroup, NewGroup, OnChainAccount};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
@@ -58,7 +57,7 @@ pub(crate) async fn submit(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Json<GroupAccepted>, Fault> {
-    let client = ClientKey::of_request(peer, request.headers(), shared.intake.trusted_proxies);
+    let client = shared.door.client(peer, request.headers());
     let most = shared.intake.uploads_per_client.get();
     let _entry = shared.uploads_of_clients.enter(client, most).ok_or_else(|| {
         let detail = format!("this address has {most} uploads in work; wait for one to end");

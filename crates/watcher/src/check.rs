@@ -1,12 +1,12 @@
 //! Whether a sampled proof holds.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use collimate_batch::{BatchError, Downloader, Item, Manifest, Part, Pointer};
 use collimate_evidence::{Judgement, judge, submission};
 use collimate_verifiers::{
-    ProofSystem, Submission, VerifiedProof, VerifierPool, VerifyError,
+    ProofSystem, ProofSystems, Submission, VerifiedProof, VerifierPool, VerifyError,
     limits::MAX_PUBLIC_VALUES_BYTES,
 };
 use tokio::{
@@ -28,7 +28,7 @@ const MEMORY_UNIT: u64 = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct Checker {
     downloader: Downloader,
-    systems: BTreeMap<u16, Arc<dyn ProofSystem>>,
+    systems: ProofSystems,
     pool: VerifierPool,
     /// One for each thread of the pool, held until the verification has really ended.
     threads: Arc<Semaphore>,
@@ -65,7 +65,7 @@ impl Finding {
 impl Checker {
     pub(crate) fn new(
         config: &WatcherConfig,
-        systems: BTreeMap<u16, Arc<dyn ProofSystem>>,
+        systems: ProofSystems,
         metrics: Metrics,
     ) -> Result<Self, WatcherError> {
         let unusable = |reason: String| WatcherError::Config { reason };
@@ -102,7 +102,7 @@ impl Checker {
     /// Downloads one proof and verifies it.
     pub(crate) async fn check(&self, item: &Item, pointer: &Pointer) -> Finding {
         let system = item.proving_system;
-        let Some(verifier) = self.systems.get(&system) else {
+        let Some(verifier) = self.systems.get(system) else {
             return Finding::undecided(&WatcherError::UnknownSystem { system });
         };
         if let Some(error) = too_large(verifier.as_ref(), item) {

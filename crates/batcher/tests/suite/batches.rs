@@ -15,8 +15,9 @@ use collimate_batch::Pointer;
 use crate::{
     group::{MAX_FEE, group, message, signed},
     samples::sample,
-    services::{hoarding, start, start_with},
-    world::{ETHER, World, until, user},
+    services::{hoarding, quick, start, start_with},
+    support::network::until,
+    world::{ETHER, World, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +240,7 @@ async fn a_nonce_that_was_used_elsewhere_is_noticed_before_the_transaction() {
     let honest = world.accepted(&hoarder, &group(&world, &bob, 0, &[sample(2)])).await.id;
     hoarder.stop().await;
     // Whoever has the batcher's key and the authorisation can charge it: another database with the same key, for example.
-    let (batchers, _) = crate::world::wallet(&world.anvil, crate::world::BATCHER);
+    let (batchers, _) = crate::support::network::wallet(&world.anvil, crate::world::BATCHER);
     let payments = collimate_contracts::BatcherPaymentService::new(world.payments, batchers);
     let authorization = collimate_contracts::fast_mode::Authorization {
         user: request.authorization.user,

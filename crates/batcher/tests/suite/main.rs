@@ -19,6 +19,8 @@ mod requests;
 mod restarts;
 mod samples;
 mod services;
+#[path = "../../../operator/tests/support/mod.rs"]
+mod support;
 mod wallets;
 mod whole_way;
 mod world;

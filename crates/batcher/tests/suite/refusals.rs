@@ -14,7 +14,8 @@ use crate::{
     group::{MAX_FEE, Request, group, message, now, problem, signed},
     samples::sample,
     services::{hoarding, start_with},
-    world::{CHAIN, ETHER, World, until, user},
+    support::network::until,
+    world::{CHAIN, ETHER, World, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,8 @@ use crate::{
     group::group,
     samples::sample,
     services::{Running, quick, start, start_with},
-    world::{ETHER, World, until, user},
+    support::network::until,
+    world::{ETHER, World, user},
 };
 
 /// Waits until a group has another task.

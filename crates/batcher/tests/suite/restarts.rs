@@ -12,7 +12,8 @@ use crate::{
     group::{Request, group},
     samples::sample,
     services::{Running, hoarding, quick, start, start_with},
-    world::{ETHER, World, until, user},
+    support::network::until,
+    world::{ETHER, World, user},
 };
 
 /// A batcher with a group of two proofs, and its request.

@@ -8,9 +8,10 @@ use collimate_api::fast::{BatcherProblemCode as Code, GroupEnd, GroupStatus};
 
 use crate::{
     group::{MAX_FEE, Request, group, message, request},
-    samples::{Sample, sample},
+    samples::sample,
     services::{hoarding, start, start_with},
-    world::{CHAIN, ETHER, World, until, user},
+    support::{network::until, samples::Sample},
+    world::{CHAIN, ETHER, World, user},
 };
 
 /// A wallet that takes any signature over the hash in its slot 0, and reverts for any other hash:

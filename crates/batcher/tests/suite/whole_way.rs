@@ -8,7 +8,8 @@ use crate::{
     group::group,
     samples::sample,
     services::{Running, start, start_aggregator, start_operator},
-    world::{ETHER, World, until, user},
+    support::network::until,
+    world::{ETHER, World, user},
 };
 
 /// Events of a group from its first on, or after one, until its stream ends.

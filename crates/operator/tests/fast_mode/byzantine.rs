@@ -7,7 +7,8 @@ use collimate_tasks::wire::{Refusal, TaskSignature};
 
 use crate::{
     services::{Running, start_aggregator, start_operator},
-    world::{World, key, sample, until},
+    support::network::{key, until},
+    world::{World, sample},
 };
 
 async fn post(aggregator: &Running, task: B256, answer: &TaskSignature) -> Result<(), Refusal> {

@@ -13,5 +13,6 @@ mod byzantine;
 mod honest;
 mod restarts;
 mod services;
-mod systems;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

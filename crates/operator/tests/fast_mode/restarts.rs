@@ -7,8 +7,11 @@ use crate::{
     services::{
         operator_config, start_aggregator, start_aggregator_at, start_operator, start_operator_with,
     },
-    systems::Gate,
-    world::{World, sample, until, wallet},
+    support::{
+        network::{until, wallet},
+        verifiers::Gate,
+    },
+    world::{World, sample},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +72,7 @@ async fn an_aggregator_that_forgot_everything_gets_the_signatures_again() {
         (view.answers.first()?.signatures.len() == 2).then_some(())
     })
     .await;
-    let address = aggregator.address;
+    let address = aggregator.address();
     aggregator.kill().await;
     let aggregator = start_aggregator_at(&world, 5, address).await;
     operators.push(start_operator(&world, 2, &[&aggregator]).await);

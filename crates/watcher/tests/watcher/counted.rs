@@ -6,7 +6,8 @@ use alloy::primitives::aliases::U96;
 use collimate_watcher::BatchState;
 
 use crate::{
-    services::{Gate, Panics, config, start, start_with},
+    services::{config, start, start_with},
+    support::verifiers::{Gate, Panics},
     world::{World, leaves, sample},
 };
 

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
-    services::{Wrong, config, start, start_with},
-    world::{VERIFIER, World, leaves, sample, until},
+    services::{config, start, start_with},
+    support::{network::until, samples::VERIFIER, verifiers::Wrong},
+    world::{World, leaves, sample},
 };
 
 type Alerts = Arc<Mutex<Vec<Value>>>;

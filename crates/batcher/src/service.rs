@@ -79,6 +79,8 @@ impl Batcher {
         parts: BatcherParts,
     ) -> Result<Self, BatcherError> {
         check(&config, &parts)?;
+        // What comes to lie there later, such as a disk that is not mounted, is then never taken for the store.
+        parts.objects.name().await?;
         let batcher = parts.signer.address();
         let provider = parts.provider.clone();
         let chain = Arc::new(Chain::open(provider, config.payment_service, batcher).await?);
@@ -173,6 +175,8 @@ impl Batcher {
         let chain = Arc::clone(&shared.chain);
         tokio::spawn(watch_head(chain, config.poll_interval, seen, stopped.clone()));
         let driving = CancellationToken::new();
+        // Its caller's token is not its to cancel.
+        let shutdown = shutdown.child_token();
         let drive = async {
             let ended = driver.run(driving.clone()).await;
             // Without a driver nothing that is accepted would get anywhere.

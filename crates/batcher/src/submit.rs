@@ -76,11 +76,16 @@ pub(crate) async fn submit(
     let items = form.field(field::ITEMS, shared.max_items_bytes()).await?;
     let claim = shared.claim(authorization, items).await?;
     if let Some(known) = shared.known(&claim).await? {
+        form.skip().await?;
         return shared.answer_again(known);
     }
     let head = shared.head()?;
     shared.check_cheap(&claim, &head)?;
-    shared.check_account(&claim).await?;
+    if let Err(fault) = shared.check_account(&claim).await {
+        let Some(known) = shared.known(&claim).await? else { return Err(fault) };
+        form.skip().await?;
+        return shared.answer_again(known);
+    }
     shared.check_wallet(&claim).await?;
     shared.account_rate.take(claim.user()).map_err(|wait| {
         let detail = "this account sends too many groups at once; put more proofs into each";
@@ -99,7 +104,14 @@ pub(crate) async fn submit(
     shared.store_files(&claim, &files).await?;
     shared.metrics.phase("storing", started.elapsed().as_secs_f64());
     // Files may have taken minutes: the account is looked at again.
-    let account = shared.check_account(&claim).await?;
+    let account = match shared.check_account(&claim).await {
+        Ok(account) => account,
+        // The nonce is gone: perhaps to this very group, which another request brought meanwhile.
+        Err(fault) => {
+            let known = shared.known(&claim).await?;
+            return known.map_or(Err(fault), |known| shared.answer_again(known));
+        }
+    };
     shared.admit(&claim, account, head.number).await
 }
 

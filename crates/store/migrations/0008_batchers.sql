@@ -114,9 +114,11 @@ CREATE TABLE fast_groups (
     CHECK ((status IN ('rejected', 'failed')) = (code IS NOT NULL)),
     CHECK ((code IS NULL) = (reason IS NULL))
 );
--- A nonce is held by one group, while it waits and when it was charged.
+-- A nonce is held by one group that waits or was charged. Not by one in a batch: if it was not charged its nonce is free again, and a
+-- reorganisation can take that block back after another group has it. The contract then charges whichever comes first.
 CREATE UNIQUE INDEX fast_groups_nonces ON fast_groups (batcher_id, account, first_nonce)
-    WHERE status IN ('accepted', 'batched') OR charged_wei > 0;
+    WHERE status = 'accepted' OR charged_wei > 0;
+CREATE INDEX fast_groups_batched ON fast_groups (batcher_id, account, first_nonce) WHERE status = 'batched';
 CREATE INDEX fast_groups_waiting ON fast_groups (batcher_id, sequence) WHERE status = 'accepted';
 CREATE INDEX fast_groups_of_batch ON fast_groups (batch_id) WHERE batch_id IS NOT NULL;
 -- Wallets that did not stand by their signature.

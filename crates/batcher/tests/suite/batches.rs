@@ -5,22 +5,24 @@ use alloy::{
     providers::ext::AnvilApi,
 };
 use collimate_api::fast::{
-    BATCHES, BatchStatus, BatcherProblemCode as Code, BatchesPage, GroupEnd, GroupStatus,
+    BATCHES, BatchStatus, BatcherProblemCode as Code, BatchesPage, FEES, FeesAnswer, GroupEnd,
+    GroupStatus,
 };
 use collimate_batch::Pointer;
 
 use crate::{
     group::{MAX_FEE, group, message, signed},
     samples::sample,
-    services::{hoarding, quick, start, start_with},
+    services::{hoarding, start, start_with},
     world::{ETHER, World, until, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_share_a_batch_and_everybody_pays_the_same_price() {
     let world = World::start().await;
-    let mut config = quick(&world);
-    config.closing.blocks = 3;
+    let mut config = hoarding(&world);
+    // Those of all groups.
+    config.closing.enough_proofs = 5;
     let batcher = start_with(&world, config).await;
     let mut ids = vec![];
     for number in 0..3_u8 {
@@ -76,29 +78,27 @@ async fn a_group_that_offers_little_waits_for_others_to_share_the_costs() {
     let world = World::start().await;
     let batcher = start(&world).await;
     let mut ids = vec![];
-    let samples = [sample(0), sample(1), sample(2)];
     for number in 0..8_u8 {
         let user = user(number);
         world.deposit(user.address(), ETHER).await;
         // A third of what a batch alone costs, so it takes several.
-        let fees: collimate_api::fast::FeesAnswer =
-            world.get(&batcher, collimate_api::fast::FEES).await;
-        let fee = fees.instant_fee.0 / 3;
-        let proofs = [samples[usize::from(number) % 3].clone().by(number)];
-        let message = message(&world, user.address(), 0, fee, &proofs);
+        let fees: FeesAnswer = world.get(&batcher, FEES).await;
+        let proofs = [sample(usize::from(number) % 3).by(number)];
+        let message = message(&world, user.address(), 0, fees.instant_fee.0 / 3, &proofs);
         let request = signed(&world, &user, message, &proofs);
         ids.push(world.accepted(&batcher, &request).await.id);
+        world.mine(2).await;
+        let first = world.group(&batcher, ids[0]).await;
         if number == 0 {
-            world.mine(2).await;
-            let waits = world.group(&batcher, ids[0]).await;
-            assert_eq!(waits.status, GroupStatus::Accepted, "it cannot pay alone");
+            assert_eq!(first.status, GroupStatus::Accepted, "it cannot pay alone");
+        }
+        if first.status != GroupStatus::Accepted {
+            break;
         }
     }
-    for id in ids {
-        let open = world.reaches(&batcher, id, GroupStatus::Open).await;
-        assert!(open.charged.unwrap() <= open.max_fee);
-        assert!(open.batch.unwrap().group_count > 1);
-    }
+    let open = world.reaches(&batcher, ids[0], GroupStatus::Open).await;
+    assert!(open.charged.unwrap() <= open.max_fee);
+    assert!(open.batch.unwrap().group_count > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +157,8 @@ async fn a_group_of_a_system_that_is_disabled_meanwhile_is_dropped() {
         eprintln!("!!! SKIPPED: without fixtures there is one proof system");
         return;
     }
-    let disabled = world.accepted(&hoarder, &group(&world, &alice, 0, &[one.clone()])).await.id;
+    let disabled =
+        world.accepted(&hoarder, &group(&world, &alice, 0, std::slice::from_ref(&one))).await.id;
     let honest = world.accepted(&hoarder, &group(&world, &bob, 0, &[other])).await.id;
     hoarder.stop().await;
     let bit = U96::from(1) << usize::from(one.item.proving_system);

@@ -291,7 +291,7 @@ async fn a_group_goes_through_a_batcher_once_and_is_believed_when_the_chain_says
     let files = names.map(|name| proofs.join(format!("{name}.proof")).display().to_string());
     let submit = ["submit", &files[0], &files[1]];
 
-    assert_eq!(alice.ask(&["fees", "--proofs", "2"], 0)["sufficient_fee_wei"], "2000000000000000");
+    assert_eq!(alice.ask(&["fees"], 0)["sufficient_fee_wei"], "2000000000000000");
     assert_eq!(code(&alice.ask(&submit, 2)), "CLI-004", "nobody consents");
     let poor = alice.ask(&[&submit[..], &["--yes"]].concat(), 4);
     assert_eq!(code(&poor), "SDK-053", "no deposit: {poor}");

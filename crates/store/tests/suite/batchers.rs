@@ -289,6 +289,7 @@ async fn the_schema_refuses_what_the_code_would_never_write() {
     let groups = [group(1, 0, 2)];
     accept(&ledger, &groups[0]).await;
     let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap().id;
+    accept(&ledger, &group(2, 0, 1)).await;
     let database = PgPool::connect(&url).await.unwrap();
     for statement in [
         "UPDATE fast_groups SET status = 'verified', charged_wei = NULL".to_owned(),
@@ -301,7 +302,8 @@ async fn the_schema_refuses_what_the_code_would_never_write() {
         "INSERT INTO fast_groups (id, batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, deadline, \
              signature, by_wallet, bytes, items, commitments, systems, head, status) \
              SELECT decode(repeat('05', 32), 'hex'), batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, \
-             deadline, signature, by_wallet, bytes, items, commitments, systems, head, 'accepted' FROM fast_groups"
+             deadline, signature, by_wallet, bytes, items, commitments, systems, head, 'accepted' FROM fast_groups \
+             WHERE status = 'accepted'"
             .to_owned(),
     ] {
         let refused =

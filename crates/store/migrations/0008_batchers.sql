@@ -128,8 +128,8 @@ CREATE TRIGGER fast_groups_guard BEFORE INSERT OR UPDATE ON fast_groups FOR EACH
     'new>accepted', 'accepted>batched', 'accepted>rejected', 'batched>open', 'open>verified', 'open>failed',
     -- who was away sees several changes at once
     'batched>verified', 'batched>failed',
-    -- the batch could not be sent
-    'batched>accepted',
+    -- the batch could not be sent; and its nonce went to another group meanwhile
+    'batched>accepted', 'batched>rejected',
     -- a reorg took the end, or the task
     'verified>open', 'failed>open', 'open>batched', 'verified>batched', 'failed>batched',
     -- a task that was given up was mined all the same

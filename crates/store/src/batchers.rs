@@ -13,6 +13,7 @@
 mod batches;
 mod compare;
 mod groups;
+mod overtaken;
 mod tasks;
 
 use sqlx::PgPool;
@@ -327,6 +328,15 @@ pub struct TaskOnChain {
     pub added: u128,
     /// Wei that each group's user paid, in the order of the batch.
     pub charges: Vec<u128>,
+}
+
+/// Codes and reasons, as users read them, of groups that end with what the chain did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupEnds<'a> {
+    /// What was paid for it was given back.
+    pub refunded: (&'a str, &'a str),
+    /// Another group of the account was charged for its nonces.
+    pub overtaken: (&'a str, &'a str),
 }
 
 /// What the chain did.

@@ -81,6 +81,7 @@ impl Metrics {
             ("all", summary.proofs),
             ("holds", summary.holds),
             ("mismatch", summary.mismatches),
+            ("oversized", summary.oversized),
             ("unavailable", summary.unavailable),
             ("undecided", summary.undecided),
         ] {

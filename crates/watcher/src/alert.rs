@@ -70,7 +70,7 @@ impl Alarm {
     /// Tells what was found of a proof that operators signed; returns whether the webhook took it, or there is none.
     pub(crate) async fn raise(&self, task: B256, leaf: u32, outcome: &Outcome) -> bool {
         let (alert, code) = (outcome.as_str(), outcome.code());
-        // That a proof is over a limit is in the manifest, for whoever has the same limit.
+        // That a proof is not taken shows itself to whoever has the same verifier.
         let is_proven = matches!(outcome, Outcome::Mismatch { .. });
         let evidence = is_proven.then(|| self.file_of(task, leaf).display().to_string());
         tracing::error!(
@@ -79,7 +79,7 @@ impl Alarm {
             alert,
             code,
             evidence = evidence.as_deref(),
-            "operators signed a batch with a proof that does not hold, or is larger than any verifier takes"
+            "operators signed a batch with a proof that does not hold, or that no verifier takes"
         );
         let Some(url) = &self.webhook else { return true };
         let body = json!({

@@ -106,7 +106,7 @@ impl Checker {
             return Finding::undecided(&WatcherError::UnknownSystem { system });
         };
         if let Some(error) = too_large(verifier.as_ref(), item) {
-            return Finding::Settled(Outcome::Oversized { code: error.code().to_owned() });
+            return Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() });
         }
         let bytes = item.parts().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
@@ -135,6 +135,9 @@ impl Checker {
         match judge(item, &files.public_inputs, answer) {
             Judgement::Holds => Finding::Settled(Outcome::Holds),
             Judgement::Refused(error) => Finding::Refused(error, files),
+            Judgement::Undecided(
+                error @ (VerifyError::TooLarge { .. } | VerifyError::Unsupported { .. }),
+            ) => Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() }),
             Judgement::Undecided(error) => {
                 tracing::warn!(%error, "a sampled proof cannot be decided about");
                 Finding::Settled(Outcome::Undecided { code: error.code().to_owned() })

@@ -81,7 +81,7 @@ impl Metrics {
             ("all", summary.proofs),
             ("holds", summary.holds),
             ("mismatch", summary.mismatches),
-            ("oversized", summary.oversized),
+            ("unsignable", summary.unsignable),
             ("unavailable", summary.unavailable),
             ("undecided", summary.undecided),
         ] {

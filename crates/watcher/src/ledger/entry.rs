@@ -16,8 +16,9 @@ pub enum Outcome {
         /// The verifier's code.
         code: String,
     },
-    /// By the manifest it is larger than its verifier takes, so no honest operator signs it, and what it shows cannot be found out.
-    Oversized {
+    /// Larger than its verifier takes, or of a kind that it does not take: no honest operator signs it, and what it shows cannot be
+    /// found out.
+    Unsignable {
         /// The verifier's code.
         code: String,
     },
@@ -40,7 +41,7 @@ impl Outcome {
         match self {
             Self::Holds => "holds",
             Self::Mismatch { .. } => "mismatch",
-            Self::Oversized { .. } => "oversized",
+            Self::Unsignable { .. } => "unsignable",
             Self::Unavailable { .. } => "unavailable",
             Self::Undecided { .. } => "undecided",
         }
@@ -52,7 +53,7 @@ impl Outcome {
         match self {
             Self::Holds => None,
             Self::Mismatch { code }
-            | Self::Oversized { code }
+            | Self::Unsignable { code }
             | Self::Unavailable { code }
             | Self::Undecided { code } => Some(code),
         }
@@ -67,7 +68,7 @@ impl Outcome {
     /// Whether somebody has to be told.
     #[must_use]
     pub const fn is_alarming(&self) -> bool {
-        matches!(self, Self::Mismatch { .. } | Self::Oversized { .. })
+        matches!(self, Self::Mismatch { .. } | Self::Unsignable { .. })
     }
 }
 

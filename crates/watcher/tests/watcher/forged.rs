@@ -110,13 +110,13 @@ async fn a_forged_proof_that_is_made_too_large_to_be_checked_is_told_of_all_the_
     let view = watcher.done(task.id).await;
     let found: Vec<_> =
         view.leaves.iter().map(|leaf| (leaf.outcome.as_str(), leaf.code.as_deref())).collect();
-    assert_eq!(found, [("holds", None), ("oversized", Some("VER-002"))]);
+    assert_eq!(found, [("holds", None), ("unsignable", Some("VER-002"))]);
     until("told", || async { (!alerts.lock().unwrap().is_empty()).then_some(()) }).await;
     let told = alerts.lock().unwrap().clone();
-    assert_eq!((&told[0]["alert"], &told[0]["leaf"]), (&"oversized".into(), &1.into()));
+    assert_eq!((&told[0]["alert"], &told[0]["leaf"]), (&"unsignable".into(), &1.into()));
     assert_eq!(told[0]["evidence"], Value::Null);
     let summary = watcher.summary().await;
-    assert_eq!((summary.oversized, summary.undecided, summary.mismatches), (1, 0, 0));
+    assert_eq!((summary.unsignable, summary.undecided, summary.mismatches), (1, 0, 0));
     assert_eq!(summary.seen.one_bad_proof, 1.0, "nothing is left where one could hide");
     assert!(world.evidence().is_empty());
 }

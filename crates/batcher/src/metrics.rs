@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     pub(crate) rejected: IntCounterVec,
     /// Groups that ended without being verified, by code.
     pub(crate) dropped: IntCounterVec,
+    pub(crate) removed: IntCounter,
     /// By phase.
     pub(crate) phases: HistogramVec,
     pub(crate) batch_proofs: Histogram,
@@ -90,6 +91,10 @@ impl Metrics {
                 "groups_dropped_total",
                 "Accepted groups that ended without being verified",
                 &["code"],
+            )?,
+            removed: counter(
+                "files_removed_total",
+                "Files of groups that never got on chain, taken away",
             )?,
             phases: histograms(
                 "phase_seconds",

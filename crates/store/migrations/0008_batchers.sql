@@ -144,6 +144,26 @@ CREATE TABLE fast_batch_groups (
     UNIQUE (batch_id, group_id)
 );
 
+-- Which files each group has: SHA-256, their names in the object store.
+CREATE TABLE fast_group_files (
+    group_id bytea NOT NULL REFERENCES fast_groups (id),
+    key      bytea NOT NULL CHECK (octet_length(key) = 32),
+    PRIMARY KEY (group_id, key)
+);
+CREATE INDEX fast_group_files_by_key ON fast_group_files (key);
+
+-- Files of which it is not settled yet whether they stay: noted before they are stored, until a group with them got on chain, or they are
+-- taken away again because no group has them. A file that was never here is not the batcher's.
+CREATE TABLE fast_files (
+    batcher_id bigint NOT NULL REFERENCES batchers (id),
+    key        bytea NOT NULL CHECK (octet_length(key) = 32),
+    -- When it was noted last.
+    seen_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (batcher_id, key)
+);
+CREATE INDEX fast_files_by_age ON fast_files (batcher_id, seen_at);
+CREATE INDEX fast_files_by_key ON fast_files (key);
+
 -- History. Written by a trigger, so that no change can forget it.
 CREATE TABLE fast_group_events (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -12,6 +12,7 @@
 
 mod batches;
 mod compare;
+mod files;
 mod groups;
 mod overtaken;
 mod tasks;
@@ -20,6 +21,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 
 pub use compare::BatchOnChain;
+pub use files::UnusedFiles;
 
 use crate::store::to_i64;
 use crate::{BatchStatus, GroupStatus, Store, StoreError};
@@ -68,6 +70,8 @@ pub struct NewGroup {
     pub bytes: u64,
     /// Its items, JSON.
     pub items: String,
+    /// Its distinct files, by SHA-256.
+    pub files: Vec<[u8; 32]>,
     /// Fast commitments of its proofs, in the order of their nonces.
     pub commitments: Vec<[u8; 32]>,
     /// Ids of the proof systems in it.

@@ -54,7 +54,7 @@ pub use audit::{CreditedPurchase, Violation};
 pub use batchers::{
     Admission, BatchOnChain, BatcherAccount, BatcherKey, BatcherLedger, FastBatch, FastGroup,
     GroupChange, GroupEnds, NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact,
-    TaskOfBatch, TaskOnChain, WaitingGroup,
+    TaskOfBatch, TaskOnChain, UnusedFiles, WaitingGroup,
 };
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;

@@ -19,6 +19,7 @@ mod requests;
 mod restarts;
 mod samples;
 mod services;
+mod unused;
 mod wallets;
 mod whole_way;
 mod world;

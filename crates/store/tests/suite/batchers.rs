@@ -1,5 +1,7 @@
 //! The batchers' ledger: who gets a nonce, what the chain's facts do, and what a reorganisation undoes.
 
+use std::time::Duration;
+
 use alloy::primitives::B256;
 use collimate_chain::follower::{BlockId, Cursor};
 use collimate_store::{
@@ -42,6 +44,7 @@ fn group(account: u8, first_nonce: u64, proofs: u32) -> NewGroup {
         by_wallet: false,
         bytes: 1_000,
         items: "[]".to_owned(),
+        files: vec![[account; 32], [0xff; 32]],
         commitments: (0..proofs).map(|proof| [proof as u8; 32]).collect(),
         systems: vec![6, 9],
         head: 5,
@@ -347,6 +350,54 @@ async fn of_two_groups_for_one_nonce_that_are_both_on_their_way_the_chain_choose
     assert_eq!(chain.batch(second).await.status, BatchStatus::Open);
     assert_eq!(chain.group(&waiting[0]).await, (GroupStatus::Open, Some(10)));
     assert_eq!(chain.group(&first).await.0, GroupStatus::Rejected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_unused_when_no_group_has_them_that_waits_or_got_on_chain() {
+    let (ledger, _, _) = ledger().await;
+    let unused = async |ledger: &BatcherLedger| {
+        let unused = ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+        let mut keys = unused.keys().to_vec();
+        unused.forget().await.unwrap();
+        keys.sort_unstable();
+        keys
+    };
+    // One that a crash left behind, and those of three groups, which have one in common.
+    let groups = [group(1, 0, 1), group(2, 0, 1), group(3, 0, 1)];
+    ledger.note_files(&[[0xee; 32]]).await.unwrap();
+    for group in &groups {
+        ledger.note_files(&group.files).await.unwrap();
+        accept(&ledger, group).await;
+    }
+    let young = ledger.unused_files(Duration::from_secs(3_600), 100).await.unwrap();
+    assert!(young.keys().is_empty(), "it may belong to a group that is just arriving");
+    drop(young);
+    assert_eq!(unused(&ledger).await, [[0xee; 32]]);
+    assert!(unused(&ledger).await.is_empty(), "it is forgotten");
+
+    ledger.reject_group(&groups[0].id, "BTC-061", "too poor", BEHIND).await.unwrap();
+    assert_eq!(unused(&ledger).await, [[1; 32]], "others have the common one");
+    let batch = ledger.close_batch(&new_batch(&groups[1..])).await.unwrap();
+    ledger.mark_sent(batch.id).await.unwrap();
+    let mut chain = Followed { ledger, at: None };
+    chain.advance(20, &[created(20, &[10, 10])]).await;
+    assert!(unused(&chain.ledger).await.is_empty(), "their task is on chain");
+    chain.advance(21, &[TaskFact::Verified { task_id: [20; 32], block: 21 }]).await;
+    assert!(unused(&chain.ledger).await.is_empty(), "and stays there");
+
+    // Whoever stores a file that is being taken away waits until it is gone.
+    chain.ledger.note_files(&[[0xdd; 32]]).await.unwrap();
+    let taken = chain.ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+    assert_eq!(taken.keys(), [[0xdd; 32]]);
+    let again = chain.ledger.clone();
+    let noting = tokio::spawn(async move { again.note_files(&[[0xdd; 32]]).await });
+    let others = chain.ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+    assert!(others.keys().is_empty(), "one takes it away");
+    drop(others);
+    assert!(!noting.is_finished());
+    taken.forget().await.unwrap();
+    noting.await.unwrap().unwrap();
+    assert_eq!(unused(&chain.ledger).await, [[0xdd; 32]], "it is known again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,11 +52,14 @@ impl BatcherLedger {
         limit: u32,
     ) -> Result<UnusedFiles, StoreError> {
         let mut tx = self.pool.begin().await?;
-        // What got on chain stays for good, and need not be looked at again.
+        // What got on chain stays for good, and need not be looked at again. Nothing is waited for, so nobody can wait for this in turn.
         sqlx::query(
-            "DELETE FROM fast_files f USING fast_group_files m, fast_groups g \
-             WHERE f.batcher_id = $1 AND f.seen_at < now() - make_interval(secs => $2) \
-                 AND m.key = f.key AND g.id = m.group_id AND g.status IN ('verified', 'failed')",
+            "DELETE FROM fast_files d USING (SELECT f.key FROM fast_files f \
+                 WHERE f.batcher_id = $1 AND f.seen_at < now() - make_interval(secs => $2) \
+                     AND EXISTS (SELECT FROM fast_group_files m JOIN fast_groups g ON g.id = m.group_id \
+                         WHERE m.key = f.key AND g.status IN ('verified', 'failed')) \
+                 FOR UPDATE OF f SKIP LOCKED) settled \
+             WHERE d.batcher_id = $1 AND d.key = settled.key",
         )
         .bind(self.id)
         .bind(older_than.as_secs_f64())

@@ -114,6 +114,11 @@ impl Claim {
         self.authorization.user
     }
 
+    /// Names of its files in the object store.
+    pub(crate) fn keys(&self) -> Vec<[u8; 32]> {
+        self.files.values().map(|part| part.key().0).collect()
+    }
+
     /// Ids of its proof systems, each once.
     pub(crate) fn systems(&self) -> Vec<u16> {
         let mut systems: Vec<u16> = self.items.iter().map(|item| item.proving_system).collect();

@@ -270,11 +270,16 @@ impl Driver {
         let (code, reason) = ends::told(end);
         let behind = ends::told(GroupEnd::WrongNonce);
         let gone = self.ledger.reject_group(id, code, reason, behind).await?;
-        for id in &gone {
+        self.note_dropped(&gone, end);
+        Ok(gone)
+    }
+
+    pub(crate) fn note_dropped(&self, gone: &[[u8; 32]], end: GroupEnd) {
+        let code = end.as_str();
+        for id in gone {
             tracing::info!(group = %B256::from(*id), code, "dropped a group");
             self.metrics.dropped.with_label_values(&[code]).inc();
         }
-        Ok(gone)
     }
 }
 

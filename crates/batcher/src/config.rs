@@ -38,6 +38,24 @@ pub struct BatcherConfig {
     pub follow: FollowConfig,
     /// Blocks on top of a task's end before its payment is settled or given back. Default 3.
     pub settle_after: u64,
+    /// How long files stay that no group needs.
+    pub retention: RetentionConfig,
+}
+
+/// How long files stay in the object store of groups that never got on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long after they were stored last; longer than a group takes from its files to its acceptance. Default 1 hour.
+    pub keep_unused: Duration,
+    /// Pause between two looks for such files. Default 10 minutes.
+    pub look_every: Duration,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        let (keep_unused, look_every) = (Duration::from_secs(3_600), Duration::from_secs(600));
+        Self { keep_unused, look_every }
+    }
 }
 
 /// How requests are taken.
@@ -202,6 +220,7 @@ impl BatcherConfig {
             poll_interval: Duration::from_secs(1),
             follow: FollowConfig::default(),
             settle_after: 3,
+            retention: RetentionConfig::default(),
         }
     }
 }

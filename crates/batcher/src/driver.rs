@@ -27,7 +27,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BatcherError, ClosingConfig,
+    BatcherError, ClosingConfig, RetentionConfig,
     chain::{Chain, Head, SeenHead},
     errands::{Errand, Errands, pause_after},
     follow::{Followed, Keeper},
@@ -53,6 +53,7 @@ pub(crate) struct Driver {
     pub(crate) poll_interval: Duration,
     pub(crate) follow: FollowConfig,
     pub(crate) settle_after: u64,
+    pub(crate) retention: RetentionConfig,
     pub(crate) metrics: Metrics,
     pub(crate) accepted: Arc<Notify>,
     pub(crate) changed: Arc<Notify>,
@@ -71,6 +72,7 @@ impl Driver {
             let ended = tokio::select! {
                 error = self.follow() => Err(error),
                 () = Arc::clone(&self).work() => Ok(()),
+                () = self.tidy() => Ok(()),
                 () = lock.lost() => {
                     tracing::error!(error = %BatcherError::LockLost, "the driver begins again");
                     Ok(())

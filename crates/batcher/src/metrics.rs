@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) rejected: IntCounterVec,
     /// Groups that ended without being verified, by code.
     pub(crate) dropped: IntCounterVec,
+    pub(crate) removed: IntCounter,
     /// By phase.
     pub(crate) phases: HistogramVec,
     pub(crate) batch_proofs: Histogram,
@@ -53,6 +54,10 @@ impl Metrics {
                 "groups_dropped_total",
                 "Accepted groups that ended without being verified",
                 &["code"],
+            )?,
+            removed: family.counter(
+                "files_removed_total",
+                "Files of groups that never got on chain, taken away",
             )?,
             phases: family.histograms(
                 "phase_seconds",

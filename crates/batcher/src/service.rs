@@ -119,6 +119,7 @@ impl Batcher {
             poll_interval: config.poll_interval,
             follow: config.follow,
             settle_after: config.settle_after,
+            retention: config.retention,
             metrics: metrics.clone(),
             accepted: Arc::clone(&accepted),
             changed: Arc::default(),

@@ -229,6 +229,8 @@ impl Shared {
 
     /// The files before the group: a group never names what is not there.
     async fn store_files(&self, claim: &Claim, files: &Spooled) -> Result<(), Fault> {
+        // Whatever becomes of the group, somebody then knows of them.
+        self.database(self.ledger.note_files(&claim.keys())).await?;
         let puts = claim.files.values().map(|part| async move {
             let _turn = self.storing.acquire().await;
             let bytes = Bytes::from(files.read(part).await?);
@@ -260,6 +262,7 @@ impl Shared {
             by_wallet: !claim.is_of_key,
             bytes: claim.bytes,
             items,
+            files: claim.keys(),
             commitments: claim.commitments.clone(),
             systems: claim.systems(),
             head,

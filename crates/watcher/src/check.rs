@@ -50,15 +50,15 @@ pub(crate) struct Files {
 /// What became of a check.
 #[derive(Debug)]
 pub(crate) enum Finding {
-    /// Nothing to raise an alert about.
-    Quiet(Outcome),
+    /// Nothing that a file could prove.
+    Settled(Outcome),
     /// The verifier refuses these bytes.
     Refused(VerifyError, Files),
 }
 
 impl Finding {
     fn undecided(error: &WatcherError) -> Self {
-        Self::Quiet(Outcome::Undecided { code: error.code().to_owned() })
+        Self::Settled(Outcome::Undecided { code: error.code().to_owned() })
     }
 }
 
@@ -106,7 +106,7 @@ impl Checker {
             return Finding::undecided(&WatcherError::UnknownSystem { system });
         };
         if let Some(error) = too_large(verifier.as_ref(), item) {
-            return Finding::Quiet(Outcome::Undecided { code: error.code().to_owned() });
+            return Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() });
         }
         let bytes = item.parts().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
@@ -119,7 +119,7 @@ impl Checker {
             // No bytes have what the manifest says of them, or nobody gives them: they cannot be had.
             Err(error) => {
                 tracing::warn!(%error, "a sampled proof is not available");
-                return Finding::Quiet(Outcome::Unavailable { code: error.code().to_owned() });
+                return Finding::Settled(Outcome::Unavailable { code: error.code().to_owned() });
             }
         };
         let submitted = submission(
@@ -133,11 +133,14 @@ impl Checker {
             Err(error) => return Finding::undecided(&error),
         };
         match judge(item, &files.public_inputs, answer) {
-            Judgement::Holds => Finding::Quiet(Outcome::Holds),
+            Judgement::Holds => Finding::Settled(Outcome::Holds),
             Judgement::Refused(error) => Finding::Refused(error, files),
+            Judgement::Undecided(
+                error @ (VerifyError::TooLarge { .. } | VerifyError::Unsupported { .. }),
+            ) => Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() }),
             Judgement::Undecided(error) => {
                 tracing::warn!(%error, "a sampled proof cannot be decided about");
-                Finding::Quiet(Outcome::Undecided { code: error.code().to_owned() })
+                Finding::Settled(Outcome::Undecided { code: error.code().to_owned() })
             }
         }
     }

@@ -74,6 +74,7 @@ impl Metrics {
             ("all", summary.proofs),
             ("holds", summary.holds),
             ("mismatch", summary.mismatches),
+            ("unsignable", summary.unsignable),
             ("unavailable", summary.unavailable),
             ("undecided", summary.undecided),
         ] {

@@ -17,7 +17,7 @@ use crate::{
     samples::sample,
     services::{hoarding, quick, start, start_with},
     support::network::until,
-    world::{ETHER, World, user},
+    world::{ETHER, UNLOCK_DELAY, World, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,6 +160,36 @@ async fn who_cannot_be_charged_any_more_is_dropped_with_a_reason_and_the_others_
     // Nonces are free again.
     let account = world.account(&batcher, alice.address()).await;
     assert_eq!((account.next_nonce, account.reserved.0), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_withdrew_what_a_group_may_cost_is_dropped_with_a_reason_and_the_others_are_not() {
+    let world = World::start().await;
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    let bob = user(2);
+    for address in [bob.address(), world.owner] {
+        world.deposit(address, ETHER).await;
+    }
+    let owner = collimate_chain::anvil::development_signer(0).unwrap();
+    let poor = group(&world, owner.inner(), 0, &[sample(0)]);
+    let poor = world.accepted(&hoarder, &poor).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &bob, 0, &[sample(2)])).await.id;
+    hoarder.stop().await;
+    // The owner takes everything out in the ordinary way, and is back: locked, and with a wei.
+    let payments = world.payments();
+    let unlock = payments.unlock(world.batcher).send().await.unwrap();
+    assert!(unlock.get_receipt().await.unwrap().status());
+    world.node.anvil_increase_time(UNLOCK_DELAY + 1).await.unwrap();
+    world.mine(1).await;
+    let withdrawal = payments.withdraw(world.batcher, world.owner, ETHER - 1).send().await.unwrap();
+    assert!(withdrawal.get_receipt().await.unwrap().status());
+    let lock = payments.lock(world.batcher).send().await.unwrap();
+    assert!(lock.get_receipt().await.unwrap().status());
+
+    let batcher = start(&world).await;
+    world.dropped(&batcher, poor, GroupEnd::BalanceTooLow).await;
+    world.reaches(&batcher, honest, GroupStatus::Open).await;
+    assert_eq!(world.on_chain(world.owner).await, (1, 0), "it cost nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

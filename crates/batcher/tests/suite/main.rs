@@ -21,6 +21,7 @@ mod samples;
 mod services;
 #[path = "../../../operator/tests/support/mod.rs"]
 mod support;
+mod unused;
 mod wallets;
 mod whole_way;
 mod world;

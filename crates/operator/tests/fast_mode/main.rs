@@ -9,6 +9,7 @@
 )]
 
 mod bad_batches;
+mod bad_data;
 mod byzantine;
 mod honest;
 mod restarts;

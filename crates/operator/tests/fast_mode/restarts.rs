@@ -81,6 +81,21 @@ async fn an_aggregator_that_forgot_everything_gets_the_signatures_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_several_aggregators_any_one_suffices() {
+    let world = World::start().await;
+    let (dies, lives) = (start_aggregator(&world, 5).await, start_aggregator(&world, 6).await);
+    let mut operators = vec![];
+    for number in 0..4 {
+        operators.push(start_operator(&world, number, &[&dies, &lives]).await);
+    }
+    dies.kill().await;
+    let batch = world.publish(vec![vec![sample("fibonacci")]]);
+    let task = world.create_for(&batch).await;
+    world.verified(&task).await;
+    assert!(world.is_verified(&batch, 0, 0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_a_reorganisation_takes_away_is_dropped_and_a_new_one_is_answered() {
     let mut world = World::start().await;
     let aggregator = start_aggregator(&world, 5).await;

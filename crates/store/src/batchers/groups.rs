@@ -379,6 +379,15 @@ impl BatcherLedger {
             &systems,
             to_i64("block", group.head)?,
         )
+        .execute(&mut *db)
+        .await?;
+        let files: Vec<&[u8]> = group.files.iter().map(|key| &key[..]).collect();
+        sqlx::query(
+            "INSERT INTO fast_group_files (group_id, key) \
+             SELECT $1, key FROM unnest($2::bytea[]) AS named (key)",
+        )
+        .bind(&group.id[..])
+        .bind(files)
         .execute(db)
         .await?;
         Ok(())

@@ -262,7 +262,7 @@ impl World {
     pub(crate) async fn submit(&self, generator: u8) -> SignedGroup {
         let group = ProofGroup::new(vec![proof(generator)]).unwrap();
         let fee = until("the batcher tells its price", || async {
-            self.client.sufficient_fee(&group).await.ok()
+            self.client.sufficient_fee().await.ok()
         })
         .await;
         let progress: UploadProgress = Arc::new(|_, _| ());

@@ -15,7 +15,7 @@ use collimate_objects::Objects;
 use collimate_operator::{OperatorConfig, OperatorParts, OperatorService};
 use collimate_store::{EmbeddedPostgres, Store};
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::{ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProofSystemId, ProofSystems, VerifierPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -104,7 +104,7 @@ impl FastServices {
             store,
             objects: Objects::folder(Path::new(&network.store())).unwrap(),
             verifiers: VerifierPool::new(NonZeroUsize::MIN, 8).unwrap(),
-            systems: collimate_batcher::ProofSystems::new([SYSTEM]),
+            systems: ProofSystems::from_iter([SYSTEM]),
             provider: node,
             transactions,
             signer: signer(BATCHER),
@@ -141,11 +141,10 @@ async fn operator(network: &FastNetwork, number: u8, aggregator: &str) -> Runnin
     config.verifier_threads = NonZeroUsize::MIN;
     config.repeat_after = Duration::from_millis(200);
     config.aggregators = vec![aggregator.parse().unwrap()];
-    let systems = [(SYSTEM.number(), SYSTEM.verifier())];
     let parts = OperatorParts {
         provider: connect(&network.anvil.url(), Timeouts::default()).unwrap(),
         key: key(number),
-        systems: collimate_operator::ProofSystems::new(systems).unwrap(),
+        systems: ProofSystems::from_iter([SYSTEM]),
         metrics: prometheus::Registry::new(),
     };
     let service = OperatorService::bind(config, parts).await.unwrap();

@@ -148,7 +148,7 @@ pub(crate) async fn signed(client: &Client, user: &Signer, proofs: Vec<FastProof
         payment_service: fast.batcher_payments,
         batcher: fast.batcher.unwrap(),
         first_nonce: 0,
-        max_fee: client.sufficient_fee(&group).await.unwrap(),
+        max_fee: client.sufficient_fee().await.unwrap(),
         deadline: now + 3_600,
     };
     group.authorize(&terms, user).await.unwrap()

@@ -87,16 +87,19 @@ pub(crate) async fn run(network: &Network) {
     report(&format!("one every {TRICKLE:?}"), &running.join_all().await);
 }
 
+/// How long a submission took to a phase's end.
+type Phase = fn(&Times) -> Duration;
+
 fn report(way: &str, times: &[Times]) {
     println!("\n| {} submissions, {way} | median | p99 |", times.len());
     println!("|---|---|---|");
-    let seconds: [(&str, fn(&Times) -> Duration); 4] = [
+    let phases: [(&str, Phase); 4] = [
         ("answered", |times| times.answered),
         ("batch closed", |times| times.closed),
         ("task seen on chain", |times| times.on_chain),
         ("`isVerified`", |times| times.verified),
     ];
-    for (phase, of) in seconds {
+    for (phase, of) in phases {
         let (median, p99) = spread(times.iter().map(of).collect());
         println!("| {phase} | {:.2} s | {:.2} s |", median.as_secs_f64(), p99.as_secs_f64());
     }

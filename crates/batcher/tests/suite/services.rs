@@ -52,6 +52,11 @@ pub(crate) async fn start(world: &World) -> Running {
 }
 
 pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running {
+    start_as(world, BATCHER, config).await
+}
+
+/// The batcher of a development account.
+pub(crate) async fn start_as(world: &World, account: usize, config: BatcherConfig) -> Running {
     let (url, database) = (world.anvil.url(), world.database.clone());
     let folder = world.objects_folder();
     launch(move |tell, stop| async move {
@@ -59,7 +64,7 @@ pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running 
         let node = connect(&url, Timeouts::default()).unwrap();
         let store = Store::connect(&database).await.unwrap();
         let objects = Objects::folder(&folder).unwrap();
-        let signer = development_signer(BATCHER).unwrap();
+        let signer = development_signer(account).unwrap();
         let settings = TxConfig {
             confirmations: 1,
             poll_interval: LOOK,

@@ -160,6 +160,8 @@ impl BatcherLedger {
         .await?;
         let Some(batch) = batch else { return Ok(None) };
         let charges: Vec<String> = task.charges.iter().map(ToString::to_string).collect();
+        // A group that is being accepted meanwhile could take a nonce that is charged here.
+        self.lock_accounts_of(db, batch).await?;
         drop_overtaken_by(db, batch, &charges, overtaken).await?;
         let charged = sqlx::query!(
             "UPDATE fast_groups g SET status = 'open', batch_id = $1, charged_wei = c.fee::numeric, updated_at = now() \

@@ -15,6 +15,7 @@ mod every_system;
 mod fixtures;
 mod gnark;
 mod gnark_circuits_of_sp1;
+mod gnark_commitments;
 mod honest;
 mod mutations;
 mod onchain;

@@ -21,4 +21,5 @@ mod mutations;
 mod onchain;
 mod pool;
 mod risc0;
+mod risc0_v2;
 mod samples;

@@ -58,6 +58,7 @@ mod groups;
 mod info;
 pub mod limits;
 mod metrics;
+mod openapi;
 mod price;
 mod publish;
 mod receipts;

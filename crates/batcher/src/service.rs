@@ -264,6 +264,7 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route(paths::HEALTH, get(info::health))
         .route(paths::READY, get(info::ready))
         .route(paths::METRICS, get(info::metrics))
+        .merge(crate::openapi::pages())
         .fallback(async || Fault::not_found("path"))
         .method_not_allowed_fallback(async || {
             Fault::new(BatcherProblemCode::WrongMethod, "this path does not take this method")

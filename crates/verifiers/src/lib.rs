@@ -13,7 +13,7 @@
 //! | module | proof systems | program id |
 //! |---|---|---|
 //! | [`sp1`] | SP1 6: compressed, Groth16, Plonk | `bytes32()` of the verifying key |
-//! | `risc0` | RISC Zero 3: composite, succinct, Groth16 | image id |
+//! | `risc0` | RISC Zero 3: composite, succinct, Groth16; 2.2 and 2.3: succinct, Groth16 | image id |
 //! | `gnark` | Groth16 over BN254, Plonk over BN254 and BLS12-381 | keccak256 of the verifying key |
 //! | `circom` | snarkjs' Groth16 over BN254 | keccak256 of the verifying key |
 //!

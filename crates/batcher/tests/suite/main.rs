@@ -12,6 +12,7 @@ mod batches;
 mod choice;
 mod expiry;
 mod group;
+mod interface;
 mod operators;
 mod refusals;
 mod reorgs;

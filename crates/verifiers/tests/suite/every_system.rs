@@ -47,7 +47,8 @@ fn numbers_and_names_lead_to_the_verifier_and_stay_as_they_are() {
     assert_eq!(
         numbered.join(" "),
         "sp1-compressed sp1-groth16 sp1-plonk risc0-composite risc0-succinct risc0-groth16 \
-         gnark-groth16-bn254 gnark-plonk-bn254 gnark-plonk-bls12-381 circom-groth16-bn254"
+         gnark-groth16-bn254 gnark-plonk-bn254 gnark-plonk-bls12-381 circom-groth16-bn254 \
+         risc0-succinct-v2 risc0-groth16-v2"
     );
 }
 

@@ -90,7 +90,7 @@ pub struct WatcherConfig {
     pub memory_bytes: u64,
     /// Rounds through all mirrors, with growing pauses between them, after which an object counts as unavailable.
     pub download_tries: NonZeroUsize,
-    /// Gets a `POST` with JSON for each mismatch.
+    /// Gets a `POST` with JSON for each proof that nobody should have signed: `alert` is `mismatch` or `unsignable`.
     pub alert_webhook: Option<Url>,
 }
 

@@ -24,7 +24,7 @@ use collimate_chain::{
     provider::{Timeouts, connect},
     tx::{RevertDecoder, TxConfig, TxManager},
 };
-use collimate_contracts::{DeployConfig, Sp1Verification, decode_revert, deploy};
+use collimate_contracts::{DeployConfig, HardVerifier, Sp1Verification, decode_revert, deploy};
 use collimate_prover_client::{AggregationPrograms, JobId};
 use collimate_store::{Deployment, ProofStatus, ProofsOfFailedRun, Run, RunStatus};
 use collimate_verifiers::VerifierPool;
@@ -84,7 +84,9 @@ impl World {
         let program = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
         let config = DeployConfig {
             program_id: B256::from(program.0),
-            verification: Sp1Verification::Existing(receipt.contract_address.unwrap()),
+            verification: Sp1Verification::Hard(HardVerifier::Existing(
+                receipt.contract_address.unwrap(),
+            )),
             risc0: None,
             payments: None,
             fast_mode: None,

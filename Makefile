@@ -63,7 +63,7 @@ test-proving: build gnark setup-guests ## run the tests that prove (hours), and 
 test-slow: test-api test-minutes test-proving ## run what `make test` leaves out
 test-minutes: ## run the tests that wait for minutes
 	$(step) '$(cargo) test --release --locked --workspace minutes -- --ignored'
-test-api: ## let schemathesis look for server errors of the gateway (minutes)
+test-api: ## let schemathesis look for server errors of gateway and batcher (minutes)
 	$(step) 'scripts/setup.sh --api'
 	$(step) 'COLLIMATE_SCHEMATHESIS=$(SCHEMATHESIS_DIR)/bin/schemathesis $(cargo) test --release --locked --workspace schemathesis -- --ignored'
 

@@ -6,7 +6,10 @@ import {BN254} from "./libraries/BN254.sol";
 
 /// @title Verifier of SP1's Groth16 proofs
 /// @notice Verifies the wrapped proofs of SP1 6 under a verification key that is given at deployment. It does what Succinct's
-/// deployed verifiers do, for chains that lack them and for tests.
+/// deployed verifiers do, for chains that lack them, for development and for tests.
+///
+/// A Groth16 key is worth what its set-up is worth: whoever ran it alone could keep the trapdoor, and forge a proof of anything.
+/// Every key but the one that SP1 published is taken for such a development key, and is refused on all chains but local ones.
 /// @dev `proofBytes` has 356 bytes: the first four of `VERIFIER_HASH`, the exit code, the root of the recursion keys, a nonce,
 /// and the points A, B, C in EIP-196 and EIP-197 form. The circuit's public inputs are the program id, SHA-256 of the public
 /// values without its three upper bits, the exit code, the root and the nonce.
@@ -44,6 +47,13 @@ contract SP1Groth16Verifier is ISP1Verifier {
         BN254.G1Point nonce;
     }
 
+    /// @notice keccak256 of the constructor's encoded arguments for the key of SP1's circuit v6.1.0, as SP1 published it.
+    bytes32 public constant PUBLISHED_KEY =
+        0x6ebaf0fc62a18476e902d19a558f1ab11a1af6f65095c70df0310c01df383d6d;
+    /// @dev Chain ids of local nodes: anvil and Hardhat, geth's `--dev`.
+    uint256 private constant ANVIL = 31_337;
+    uint256 private constant GETH_DEV = 1337;
+
     uint256 private constant PROOF_LENGTH = 4 + 3 * 32 + 8 * 32;
     /// @dev Bytes of an encoded `PreparedKey`: 3 points of G2 and 5 of G1.
     uint256 private constant PREPARED_LENGTH = 3 * 128 + 5 * 64;
@@ -53,9 +63,13 @@ contract SP1Groth16Verifier is ISP1Verifier {
     bytes32 public immutable VERIFIER_HASH;
     /// @notice Root of the recursion keys that proofs must name.
     bytes32 public immutable VK_ROOT;
+    /// @notice Whether the key is not SP1's published one: proofs under it are worth nothing to whoever did not run its set-up.
+    bool public immutable IS_DEVELOPMENT_KEY;
     /// @dev Holds the prepared key as its code, which is read for a tenth of what as many storage slots cost.
     address private immutable PREPARED_KEY;
 
+    /// @notice A key that is not SP1's published one, on a chain that is not local.
+    error DevelopmentKeyRefused(uint256 chainId);
     /// @notice The prepared key could not be stored.
     error KeyNotStored();
     /// @notice The proof does not have 356 bytes.
@@ -72,9 +86,12 @@ contract SP1Groth16Verifier is ISP1Verifier {
     error InvalidProof();
 
     /// @param key The verification key.
-    /// @param verifierHash Hash that SP1 gives this key.
+    /// @param verifierHash Hash that SP1 gives this key: SHA-256 of the key's file.
     /// @param vkRoot Root of the recursion keys.
     constructor(VerificationKey memory key, bytes32 verifierHash, bytes32 vkRoot) {
+        IS_DEVELOPMENT_KEY = keccak256(abi.encode(key, verifierHash, vkRoot)) != PUBLISHED_KEY;
+        bool isLocal = block.chainid == ANVIL || block.chainid == GETH_DEV;
+        require(isLocal || !IS_DEVELOPMENT_KEY, DevelopmentKeyRefused(block.chainid));
         VERIFIER_HASH = verifierHash;
         VK_ROOT = vkRoot;
         require(uint256(vkRoot) < BN254.SCALAR_ORDER, InputNotInField(uint256(vkRoot)));

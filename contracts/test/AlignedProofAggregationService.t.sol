@@ -12,31 +12,34 @@ import {Test} from "./support/Vm.sol";
 contract AlignedProofAggregationServiceTest is Test {
     bytes32 private constant PROGRAM = keccak256("program");
     bytes32 private constant IMAGE = keccak256("image");
+    ISP1Verifier private constant NONE = ISP1Verifier(address(0));
 
     HashVerifier private verifier;
     Service private service;
 
     function setUp() public {
         verifier = new HashVerifier();
-        service = new Service(verifier, PROGRAM, verifier, IMAGE);
+        service = new Service(verifier, PROGRAM, verifier, IMAGE, NONE);
     }
 
     // --- construction
 
     function test_constructor_verifierWithoutCode_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(Service.VerifierWithoutCode.selector, address(1)));
-        new Service(ISP1Verifier(address(1)), PROGRAM, verifier, IMAGE);
+        new Service(ISP1Verifier(address(1)), PROGRAM, verifier, IMAGE, NONE);
         vm.expectRevert(abi.encodeWithSelector(Service.VerifierWithoutCode.selector, address(2)));
-        new Service(verifier, PROGRAM, IRiscZeroVerifier(address(2)), IMAGE);
+        new Service(verifier, PROGRAM, IRiscZeroVerifier(address(2)), IMAGE, NONE);
+        vm.expectRevert(abi.encodeWithSelector(Service.VerifierWithoutCode.selector, address(3)));
+        new Service(verifier, PROGRAM, verifier, IMAGE, ISP1Verifier(address(3)));
     }
 
     function test_constructor_noVerifier_reverts() public {
         vm.expectRevert(Service.NoVerifier.selector);
-        new Service(ISP1Verifier(address(0)), PROGRAM, IRiscZeroVerifier(address(0)), IMAGE);
+        new Service(NONE, PROGRAM, IRiscZeroVerifier(address(0)), IMAGE, NONE);
     }
 
     function test_verifyRisc0_notSupported_reverts() public {
-        service = new Service(verifier, PROGRAM, IRiscZeroVerifier(address(0)), 0);
+        service = new Service(verifier, PROGRAM, IRiscZeroVerifier(address(0)), 0, NONE);
         bytes memory statement = _statement("root", 1);
         vm.expectRevert(Service.Risc0NotSupported.selector);
         service.verifyRisc0(statement, "");
@@ -44,7 +47,7 @@ contract AlignedProofAggregationServiceTest is Test {
     }
 
     function test_verifySP1_notSupported_reverts() public {
-        service = new Service(ISP1Verifier(address(0)), 0, verifier, IMAGE);
+        service = new Service(NONE, 0, verifier, IMAGE, NONE);
         bytes memory statement = _statement("root", 1);
         vm.expectRevert(Service.SP1NotSupported.selector);
         service.verifySP1(statement, "");

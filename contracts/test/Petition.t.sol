@@ -6,6 +6,7 @@ import {AggregatedProofs} from "../src/consumer/AggregatedProofs.sol";
 import {Petition} from "../src/consumer/examples/Petition.sol";
 import {IProofInclusion} from "../src/interfaces/IProofInclusion.sol";
 import {IRiscZeroVerifier} from "../src/interfaces/IRiscZeroVerifier.sol";
+import {ISP1Verifier} from "../src/interfaces/ISP1Verifier.sol";
 import {Tree} from "./support/Tree.sol";
 import {HashVerifier} from "./support/Verifiers.sol";
 import {Test} from "./support/Vm.sol";
@@ -24,7 +25,9 @@ contract PetitionTest is Test {
 
     function setUp() public {
         verifier = new HashVerifier();
-        service = new Service(verifier, AGGREGATION_PROGRAM, IRiscZeroVerifier(address(0)), 0);
+        service = new Service(
+            ISP1Verifier(address(0)), AGGREGATION_PROGRAM, IRiscZeroVerifier(address(0)), 0, verifier
+        );
         petition = new Petition(IProofInclusion(address(service)), PROGRAM, GROUP, TOPIC);
     }
 

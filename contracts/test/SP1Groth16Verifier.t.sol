@@ -1,178 +1,51 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {AlignedProofAggregationService} from "../src/AlignedProofAggregationService.sol";
 import {SP1Groth16Verifier as Verifier} from "../src/SP1Groth16Verifier.sol";
-import {IRiscZeroVerifier} from "../src/interfaces/IRiscZeroVerifier.sol";
-import {ISP1Verifier} from "../src/interfaces/ISP1Verifier.sol";
 import {BN254} from "../src/libraries/BN254.sol";
-import {Test} from "./support/Vm.sol";
+import {Groth16Files} from "./support/Groth16Files.sol";
+import {TrapdoorSetup} from "./support/TrapdoorSetup.sol";
 
-/// Real proofs of SP1, made by others, through SP1's own interface. They lie outside the project, at $COLLIMATE_FIXTURES.
-contract SP1Groth16VerifierTest is Test {
-    struct RealProof {
-        bytes32 programId;
-        bytes publicValues;
-        bytes proof;
-    }
-
-    string private constant ABSENT =
-        "SKIPPED: no real SP1 proofs found; set COLLIMATE_FIXTURES to the folder that holds sp1/groth16-v6.1.0-zkaleido";
-
-    string private fixtures;
-    bool private present;
-    Verifier private verifier;
+/// Keys: which are refused where, and what a development key is worth. `SP1Groth16Proof.t.sol` has the proofs.
+contract SP1Groth16VerifierTest is Groth16Files {
+    string private json;
+    bytes private arguments;
+    Verifier private published;
+    Verifier private development;
 
     function setUp() public {
-        fixtures = vm.envOr("COLLIMATE_FIXTURES", string.concat(vm.projectRoot(), "/../../shared/fixtures"));
-        present = vm.exists(string.concat(fixtures, "/sp1/groth16-v6.1.0-zkaleido/proof.bin"));
-        string memory json =
-            vm.readFile(string.concat(vm.projectRoot(), "/test/data/sp1-groth16-v6.1.0.json"));
-        verifier = new Verifier(
-            _key(json), vm.parseJsonBytes32(json, ".verifierHash"), vm.parseJsonBytes32(json, ".vkRoot")
-        );
+        json = publishedKey();
+        arguments = abi.encode(pointsOf(json), verifierHashOf(json), vkRootOf(json));
+        published = verifierOf(json);
+        development = TrapdoorSetup.verifier();
     }
 
-    function test_verifyProof_realProofs_succeeds() public {
-        vm.skip(!present, ABSENT);
-        string[3] memory names = ["zkaleido", "ibc-memberships", "ibc-update_client"];
-        for (uint256 i = 0; i < names.length; ++i) {
-            RealProof memory real = _read(string.concat("groth16-v6.1.0-", names[i]));
-            uint256 before = gasleft();
-            _verify(verifier, real);
-            vm.assertLe(before - gasleft(), 260_000, "gas of a Groth16 verification");
+    // --- the published key
+
+    function test_constructor_publishedKeyOnAnyChain_succeeds() public {
+        uint256[6] memory chains = [uint256(1), 11_155_111, 560_048, 10, 31_337, 1337];
+        for (uint256 i = 0; i < chains.length; ++i) {
+            vm.chainId(chains[i]);
+            vm.assertFalse(verifierOf(json).IS_DEVELOPMENT_KEY());
         }
     }
 
-    /// A proof of one program with another's public values, and so on through every field.
-    function test_verifyProof_fieldsOfAnotherProof_reverts() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory other = _read("groth16-v6.1.0-ibc-memberships");
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        real.programId = other.programId;
-        _expectRefused(real, abi.encodeWithSelector(Verifier.InvalidProof.selector));
-        real = _read("groth16-v6.1.0-zkaleido");
-        real.publicValues = other.publicValues;
-        _expectRefused(real, abi.encodeWithSelector(Verifier.InvalidProof.selector));
-        // Selector and three words are equal; A, B and C are 64, 128 and 64 bytes.
-        uint256[4] memory starts = [uint256(100), 164, 292, 356];
-        for (uint256 part = 0; part < 3; ++part) {
-            real = _read("groth16-v6.1.0-zkaleido");
-            for (uint256 i = starts[part]; i < starts[part + 1]; ++i) {
-                real.proof[i] = other.proof[i];
-            }
-            _expectRefused(real, abi.encodeWithSelector(Verifier.InvalidProof.selector));
-        }
-    }
-
-    /// One byte of the proof changed at a time, each of its 356.
-    function test_verifyProof_damagedByte_reverts() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        for (uint256 i = 0; i < real.proof.length; ++i) {
-            bytes1 original = real.proof[i];
-            real.proof[i] = original ^ 0x01;
-            bytes4 refusal = i < 4
-                ? Verifier.WrongVerifierSelector.selector
-                : i < 36
-                    ? Verifier.ExitCodeNotZero.selector
-                    : i < 68 ? Verifier.WrongVkRoot.selector : bytes4(0);
-            if (refusal == 0) vm.expectRevert();
-            else vm.expectPartialRevert(refusal);
-            _verify(verifier, real);
-            real.proof[i] = original;
-        }
-        _verify(verifier, real);
-    }
-
-    function testFuzz_verifyProof_damagedInput_reverts(bytes32 programId, bytes calldata publicValues)
-        public
-    {
-        vm.skip(!present, ABSENT);
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        vm.assume(programId != real.programId && keccak256(publicValues) != keccak256(real.publicValues));
-        vm.expectRevert();
-        verifier.verifyProof(programId, real.publicValues, real.proof);
-        vm.expectRevert();
-        verifier.verifyProof(real.programId, publicValues, real.proof);
-    }
-
-    /// A program id or a nonce plus the field's order would be the same public input.
-    function test_verifyProof_inputNotInField_reverts() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        uint256 alias_ = uint256(real.programId) + BN254.SCALAR_ORDER;
-        real.programId = bytes32(alias_);
-        _expectRefused(real, abi.encodeWithSelector(Verifier.InputNotInField.selector, alias_));
-
-        real = _read("groth16-v6.1.0-zkaleido");
-        uint256 nonce = BN254.SCALAR_ORDER;
-        for (uint256 i = 0; i < 32; ++i) {
-            nonce += uint256(uint8(real.proof[68 + i])) << (8 * (31 - i));
-        }
-        for (uint256 i = 0; i < 32; ++i) {
-            real.proof[68 + i] = bytes32(nonce)[i];
-        }
-        _expectRefused(real, abi.encodeWithSelector(Verifier.InputNotInField.selector, nonce));
-    }
-
-    function test_verifyProof_otherVersions_reverts() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory older = _read("groth16-v6.0.0-template");
-        _expectRefused(
-            older,
-            abi.encodeWithSelector(
-                Verifier.WrongVerifierSelector.selector, bytes4(0x0e78f4db), bytes4(0x4388a21c)
-            )
-        );
-        // Under today's selector it is still another circuit's proof, with another root.
-        for (uint256 i = 0; i < 4; ++i) {
-            older.proof[i] = verifier.VERIFIER_HASH()[i];
-        }
-        vm.expectPartialRevert(Verifier.WrongVkRoot.selector);
-        _verify(verifier, older);
-
-        RealProof memory oldest = _read("groth16-v5.0.0-zkaleido");
-        _expectRefused(oldest, abi.encodeWithSelector(Verifier.InvalidProofLength.selector, 260));
-        RealProof memory plonk = _read("plonk-v6.1.0-ibc-memberships");
-        _expectRefused(plonk, abi.encodeWithSelector(Verifier.InvalidProofLength.selector, 964));
-    }
-
-    function test_verifyProof_malformedPoint_burnsNoMoreThanItsLimit() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        real.proof[355] ^= 0x01;
-        uint256 before = gasleft();
-        _expectRefused(real, abi.encodeWithSelector(Verifier.InvalidProof.selector));
-        vm.assertLe(before - gasleft(), 500_000, "gas");
-    }
-
-    function testFuzz_verifyProof_garbage_reverts(bytes calldata garbage) public {
-        vm.expectRevert();
-        verifier.verifyProof(0, "", garbage);
-    }
-
-    /// With SP1's own proof system the service takes a real proof through the interface of SP1's deployed gateway. The
-    /// statement of that proof is not a run's, so it stops at the statement, and the proof itself is verified.
-    function test_verifySP1_throughInterface_reverts() public {
-        vm.skip(!present, ABSENT);
-        RealProof memory real = _read("groth16-v6.1.0-zkaleido");
-        AlignedProofAggregationService service = new AlignedProofAggregationService(
-            ISP1Verifier(address(verifier)), real.programId, IRiscZeroVerifier(address(0)), 0
-        );
-        bytes32[] memory blobs = new bytes32[](1);
-        blobs[0] = bytes32(uint256(1));
-        vm.blobhashes(blobs);
-        bytes memory statement = abi.encode(1, bytes32("root"), 1, keccak256(abi.encodePacked(blobs)));
-        vm.expectRevert(Verifier.InvalidProof.selector);
-        service.verifySP1(statement, real.proof);
-        _verify(service.SP1_VERIFIER(), real);
+    /// One bit of the published key changed, in each of its 28 words: another key, and nobody knows whose.
+    function testFuzz_constructor_damagedPublishedKey_reverts(uint256 word, uint8 bit) public {
+        bytes memory encoded = arguments;
+        vm.assertEq(encoded.length, 28 * 32);
+        vm.assertEq(keccak256(encoded), published.PUBLISHED_KEY());
+        uint256 position = 32 * bound(word, 0, 27) + bit / 8;
+        encoded[position] ^= bytes1(uint8(1) << (bit % 8));
+        (Verifier.VerificationKey memory key, bytes32 verifierHash, bytes32 vkRoot) =
+            abi.decode(encoded, (Verifier.VerificationKey, bytes32, bytes32));
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Verifier.DevelopmentKeyRefused.selector, 1));
+        new Verifier(key, verifierHash, vkRoot);
     }
 
     function test_constructor_malformedKey_reverts() public {
-        string memory json =
-            vm.readFile(string.concat(vm.projectRoot(), "/test/data/sp1-groth16-v6.1.0.json"));
-        Verifier.VerificationKey memory key = _key(json);
+        Verifier.VerificationKey memory key = pointsOf(json);
         key.ic[4].x = uint256(key.ic[4].x) ^ 1;
         vm.expectRevert(abi.encodeWithSelector(BN254.PrecompileFailed.selector, 0x07));
         new Verifier(key, 0, bytes32(uint256(1)));
@@ -180,45 +53,64 @@ contract SP1Groth16VerifierTest is Test {
         new Verifier(key, 0, bytes32(type(uint256).max));
     }
 
-    function _verify(ISP1Verifier verifier_, RealProof memory real) private view {
-        verifier_.verifyProof(real.programId, real.publicValues, real.proof);
+    // --- a development key
+
+    function testFuzz_constructor_developmentKeyOnOtherChain_reverts(uint64 chainId) public {
+        vm.assume(chainId != 0 && chainId != 31_337 && chainId != 1337);
+        Verifier.VerificationKey memory key = TrapdoorSetup.key();
+        vm.chainId(chainId);
+        vm.expectRevert(abi.encodeWithSelector(Verifier.DevelopmentKeyRefused.selector, chainId));
+        new Verifier(key, TrapdoorSetup.VERIFIER_HASH, TrapdoorSetup.VK_ROOT);
     }
 
-    function _expectRefused(RealProof memory real, bytes memory refusal) private {
-        vm.expectRevert(refusal);
-        _verify(verifier, real);
+    function test_constructor_developmentKeyUnderPublishedNames_reverts() public {
+        Verifier.VerificationKey memory key = TrapdoorSetup.key();
+        vm.chainId(1);
+        vm.expectRevert(abi.encodeWithSelector(Verifier.DevelopmentKeyRefused.selector, 1));
+        new Verifier(key, verifierHashOf(json), vkRootOf(json));
     }
 
-    function _read(string memory name) private view returns (RealProof memory) {
-        string memory folder = string.concat(fixtures, "/sp1/", name);
-        return RealProof({
-            programId: vm.parseBytes32(vm.readFile(string.concat(folder, "/vkey.hex"))),
-            publicValues: vm.readFileBinary(string.concat(folder, "/public_values.bin")),
-            proof: vm.readFileBinary(string.concat(folder, "/proof.bin"))
-        });
-    }
-
-    function _key(string memory json) private pure returns (Verifier.VerificationKey memory key) {
-        key.alpha = _g1(json, ".alpha");
-        key.beta = _g2(json, ".beta");
-        key.gamma = _g2(json, ".gamma");
-        key.delta = _g2(json, ".delta");
-        for (uint256 i = 0; i < 6; ++i) {
-            key.ic[i] = _g1(json, string.concat(".ic[", vm.toString(i), "]"));
+    function test_constructor_developmentKeyOnLocalChain_succeeds() public {
+        uint256[2] memory chains = [uint256(31_337), 1337];
+        for (uint256 i = 0; i < chains.length; ++i) {
+            vm.chainId(chains[i]);
+            vm.assertTrue(TrapdoorSetup.verifier().IS_DEVELOPMENT_KEY());
         }
     }
 
-    function _g1(string memory json, string memory at) private pure returns (BN254.G1Point memory) {
-        return BN254.G1Point(_word(json, at, ".x"), _word(json, at, ".y"));
+    /// Why such keys are refused: whoever ran the set-up needs no proof to have one.
+    /// A pairing takes a millisecond and more here, so this has fewer runs than other fuzz tests.
+    /// forge-config: ci.fuzz.runs = 1000
+    function testFuzz_verifyProof_forgedWithTrapdoor_succeeds(
+        uint256 programId,
+        bytes calldata values,
+        uint256 nonce
+    ) public {
+        programId = bound(programId, 1, BN254.SCALAR_ORDER - 1);
+        nonce = bound(nonce, 0, BN254.SCALAR_ORDER - 1);
+        bytes memory forged = TrapdoorSetup.forge(bytes32(programId), values, nonce);
+        development.verifyProof(bytes32(programId), values, forged);
+        vm.expectRevert(Verifier.InvalidProof.selector);
+        development.verifyProof(bytes32(programId - 1), values, forged);
     }
 
-    function _g2(string memory json, string memory at) private pure returns (BN254.G2Point memory) {
-        return BN254.G2Point(
-            _word(json, at, ".x1"), _word(json, at, ".x0"), _word(json, at, ".y1"), _word(json, at, ".y0")
-        );
+    /// Such a proof is none under SP1's key, whatever names it is given.
+    function test_verifyProof_forgedForPublishedKey_reverts() public {
+        bytes memory forged = TrapdoorSetup.forge(bytes32(uint256(5)), "values", 7);
+        vm.expectPartialRevert(Verifier.WrongVerifierSelector.selector);
+        published.verifyProof(bytes32(uint256(5)), "values", forged);
+        bytes32 hash = verifierHashOf(json);
+        bytes32 root = vkRootOf(json);
+        for (uint256 i = 0; i < 32; ++i) {
+            if (i < 4) forged[i] = hash[i];
+            forged[36 + i] = root[i];
+        }
+        vm.expectRevert(Verifier.InvalidProof.selector);
+        published.verifyProof(bytes32(uint256(5)), "values", forged);
     }
 
-    function _word(string memory json, string memory at, string memory field) private pure returns (uint256) {
-        return uint256(vm.parseJsonBytes32(json, string.concat(at, field)));
+    function testFuzz_verifyProof_garbage_reverts(bytes calldata garbage) public {
+        vm.expectRevert();
+        published.verifyProof(0, "", garbage);
     }
 }

@@ -30,7 +30,7 @@ library AggregatedProofs {
     /// @notice The public values are not as long as the program's are.
     error InvalidPublicValuesLength(uint256 length, uint256 expected);
 
-    /// @notice Reverts unless the service says that a run covers this proof.
+    /// @notice Reverts unless the service says that a run, soft or hard, covers this proof.
     /// @param service Fixed by the app.
     /// @param path From the inclusion bundle, as `collimate inclusion` prints it.
     /// @param programId Fixed by the app.
@@ -43,6 +43,20 @@ library AggregatedProofs {
     ) internal view {
         require(
             service.verifyProofInclusion(path, programId, publicValues),
+            ProofNotIncluded(programId, statementId(programId, publicValues))
+        );
+    }
+
+    /// @notice Reverts unless the service says that a run covers this proof whose own proof it verified. For apps to which the
+    /// operators' word is not enough; parameters are those of `requireIncluded`.
+    function requireHardIncluded(
+        IProofInclusion service,
+        bytes32[] calldata path,
+        bytes32 programId,
+        bytes calldata publicValues
+    ) internal view {
+        require(
+            service.verifyProofInclusionHard(path, programId, publicValues),
             ProofNotIncluded(programId, statementId(programId, publicValues))
         );
     }

@@ -41,13 +41,18 @@ library RunStatement {
         require(leafCount != 0 && leafCount <= MAX_LEAVES, InvalidLeafCount(leafCount));
     }
 
+    /// @notice Blobs that so many leaves fill.
+    function blobsOf(uint256 leafCount) internal pure returns (uint256) {
+        return (leafCount + LEAVES_PER_BLOB - 1) / LEAVES_PER_BLOB;
+    }
+
     /// @notice The versioned hashes of the transaction's blobs, which must be those of the statement and no others.
     function carriedBlobs(uint256 leafCount, bytes32 blobsHash)
         internal
         view
         returns (bytes32[] memory hashes)
     {
-        uint256 expected = (leafCount + LEAVES_PER_BLOB - 1) / LEAVES_PER_BLOB;
+        uint256 expected = blobsOf(leafCount);
         uint256 carried = 0;
         while (blobhash(carried) != 0) ++carried;
         require(carried == expected, WrongBlobCount(carried, expected));

@@ -27,3 +27,19 @@ contract HashVerifier is ISP1Verifier, IRiscZeroVerifier {
         return abi.encode("risc0", imageId, sha256(journal));
     }
 }
+
+/// @notice The same with a selector before it, as SP1's verifiers have: a proof of its own for each statement.
+contract SelectorVerifier is ISP1Verifier {
+    error WrongProof();
+
+    function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes)
+        external
+        pure
+    {
+        require(keccak256(proofBytes) == keccak256(proof(programVKey, publicValues)), WrongProof());
+    }
+
+    function proof(bytes32 programVKey, bytes calldata publicValues) public pure returns (bytes memory) {
+        return abi.encodePacked(bytes4(0x4388a21c), programVKey, keccak256(publicValues));
+    }
+}

@@ -59,7 +59,7 @@ impl ServiceContract {
         self.address
     }
 
-    /// Where a root was registered: the number of the block, `None` if it is not.
+    /// Where a root was registered, soft or hard: the number of the block, `None` if it is not.
     ///
     /// # Errors
     /// The node's. An error is never taken for an answer.
@@ -71,6 +71,20 @@ impl ServiceContract {
             .await
             .map_err(call_failed("aggregation"))?;
         Ok((found.leafCount != 0).then_some(found.blockNumber))
+    }
+
+    /// Since which block a root is hard, its proof itself verified by the contract; `None` if the operators' word is all there is.
+    ///
+    /// # Errors
+    /// The node's. An error is never taken for an answer.
+    pub async fn hard_since(&self, root: &Hash) -> Result<Option<u64>, AggregatorError> {
+        let block = self
+            .instance()
+            .hardSince(B256::from(*root))
+            .call()
+            .await
+            .map_err(call_failed("hardSince"))?;
+        Ok((block != 0).then_some(block))
     }
 
     /// The number of the newest block.
@@ -93,7 +107,7 @@ impl ServiceContract {
         Ok(GasPrices { execution, blob })
     }
 
-    /// The call data that registers a run.
+    /// The call data that registers a run, or makes its root hard: the contract knows a quorum's seal from a proof.
     #[must_use]
     pub fn register_call(statement: Vec<u8>, seal: Vec<u8>) -> Bytes {
         let call = verifySP1Call { publicValues: statement.into(), proofBytes: seal.into() };

@@ -31,6 +31,17 @@ pub struct Trouble {
     pub times: u32,
 }
 
+/// So many times in a row, a quarter of an hour with the usual pauses, and an error is not expected to pass by itself any more.
+const LASTING_TIMES: u32 = 20;
+
+impl Trouble {
+    /// Whether it will most likely stay until somebody does something.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        !self.retryable || self.times >= LASTING_TIMES
+    }
+}
+
 /// Everything that is wrong now.
 pub type Troubles = BTreeMap<Concern, Trouble>;
 
@@ -53,6 +64,11 @@ impl Board {
         self.0.send_modify(|troubles| {
             troubles.insert(concern, trouble);
         });
+    }
+
+    /// Whether something is wrong with this that will most likely stay.
+    pub(crate) fn is_lasting(&self, concern: Concern) -> bool {
+        self.0.borrow().get(&concern).is_some_and(Trouble::is_lasting)
     }
 
     /// It goes on again, or has ended.

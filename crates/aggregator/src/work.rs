@@ -27,8 +27,11 @@ use crate::{
     Activity, Aggregator, AggregatorError, Concern, OpenReason, ahead::Ahead, backoff::Streak,
 };
 
-/// Runs that are worked on side by side. More would pile up behind the same trouble.
+/// Runs that are worked on side by side and get on. More would pile up behind the same trouble.
 const MAX_LIVE_RUNS: u32 = 4;
+/// Runs with lasting trouble that are kept beside them: each waits for a person, and keeps no new one from opening. More of them
+/// have most likely one trouble in common, and so would the next.
+const MAX_STUCK_RUNS: u32 = 12;
 /// How often a lone proof is tried that can be proven, but not as a run, before it fails.
 const LONE_TRIES: u32 = 3;
 
@@ -123,15 +126,17 @@ impl<'a> Work<'a> {
 
     /// A live run that nobody works on, or a new one if one is due.
     async fn look(&self, search: &mut Search) -> Result<Option<RunId>, AggregatorError> {
-        let driver = &self.service.driver;
-        let live = driver.store.live_runs(&driver.deployment, MAX_LIVE_RUNS).await?;
+        let Aggregator { driver, troubles, .. } = self.service;
+        let most = MAX_LIVE_RUNS.saturating_add(MAX_STUCK_RUNS);
+        let live = driver.store.live_runs(&driver.deployment, most).await?;
         if let Some(run) = live.iter().find(|run| self.take(run.id)) {
             return Ok(Some(run.id));
         }
         if live.is_empty() && driver.proving.is_idle() {
             let _ = driver.activity.send_replace(Activity::Idle);
         }
-        if live.len() >= MAX_LIVE_RUNS as usize {
+        let getting_on = live.iter().filter(|run| !troubles.is_lasting(Concern::Run(run.id)));
+        if getting_on.count() >= MAX_LIVE_RUNS as usize || live.len() >= most as usize {
             return Ok(None);
         }
         let Some(reason) = self.due(search).await? else { return Ok(None) };

@@ -48,7 +48,7 @@ pub struct QuotaAnswer {
 
 /// Query of `GET /v1/receipts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptsQuery {
     /// The account.

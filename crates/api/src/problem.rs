@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 /// Media type of a [`Problem`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-macro_rules! codes {
-    ($($(#[$meta:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)+) => {
-        /// What went wrong. The codes are stable; the same code is in logs.
+/// An interface's list of problems: code, HTTP status, title of each.
+macro_rules! problem_codes {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$meta:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)+
+    }) => {
+        $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub enum ProblemCode {
+        pub enum $name {
             $(
                 $(#[$meta])*
                 #[doc = concat!("(`", $code, "`, HTTP ", $status, ")")]
@@ -19,7 +22,7 @@ macro_rules! codes {
             )+
         }
 
-        impl ProblemCode {
+        impl $name {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
@@ -40,60 +43,62 @@ macro_rules! codes {
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)+ }
             }
+
+            /// Whether the same request can succeed later.
+            #[must_use]
+            pub const fn is_retryable(self) -> bool {
+                matches!(self.status(), 408 | 429 | 503)
+            }
         }
     };
 }
+pub(crate) use problem_codes;
 
-codes! {
-    /// The request cannot be read: a form that is not multipart, unfinished, or with a field missing or malformed.
-    Malformed = "GTW-001", 400, "The request is malformed";
-    /// The body, or a part of it, is larger than its limit.
-    TooLarge = "GTW-002", 413, "The request is too large";
-    /// The body's media type is not taken.
-    UnsupportedMedia = "GTW-003", 415, "The media type is not supported";
-    /// A proof system that the service does not take.
-    UnknownProofSystem = "GTW-004", 422, "The proof system is unknown";
-    /// Verifying key or program id cannot be one, or they do not belong together.
-    UnknownProgram = "GTW-005", 422, "The program is unknown";
-    /// The signature is not the account's, or for another request, chain or contract.
-    BadSignature = "GTW-006", 401, "The signature is not the account's";
-    /// The authorisation's deadline has passed.
-    Expired = "GTW-007", 401, "The authorisation has expired";
-    /// The nonce is not the account's next one, which the problem names.
-    WrongNonce = "GTW-008", 409, "The nonce is not the account's next one";
-    /// The account has no credit that is confirmed, not expired and not spent.
-    NoCredit = "GTW-009", 402, "The account has no credit";
-    /// The verifier refused the proof. `verifier_code` says why. It cost nothing.
-    ProofRejected = "GTW-010", 422, "The proof was rejected";
-    /// There is no such thing.
-    NotFound = "GTW-011", 404, "Not found";
-    /// The proof is not final on chain yet.
-    NotIncluded = "GTW-012", 409, "The proof is not on chain yet";
-    /// The address or account sends too much.
-    RateLimited = "GTW-013", 429, "Too many requests";
-    /// The service has more to do than it takes on.
-    Busy = "GTW-014", 503, "The service is busy";
-    /// The database does not answer. Nothing was spent, or what was is on record: send the same request again.
-    DatabaseAway = "GTW-015", 503, "The database is away";
-    /// The Ethereum node does not answer, and this request needs it.
-    NodeAway = "GTW-016", 503, "The Ethereum node is away";
-    /// The proof could not be stored. Nothing was spent.
-    StorageFailed = "GTW-017", 503, "The proof could not be stored";
-    /// The body came too slowly.
-    TooSlow = "GTW-018", 408, "The upload took too long";
-    /// The path does not take this method.
-    WrongMethod = "GTW-019", 405, "The method is not allowed";
-    /// The proof was accepted once, and ended without being aggregated. `detail` says why.
-    AlreadyFailed = "GTW-020", 409, "The proof was accepted before, and failed";
-    /// An error of the service. It is in its log under the request's id.
-    Internal = "GTW-099", 500, "The service has an error";
-}
-
-impl ProblemCode {
-    /// Whether the same request can succeed later.
-    #[must_use]
-    pub const fn is_retryable(self) -> bool {
-        matches!(self.status(), 408 | 429 | 503)
+problem_codes! {
+    /// What went wrong. The codes are stable; the same code is in logs.
+    ProblemCode {
+        /// The request cannot be read: a form that is not multipart, unfinished, or with a field missing or malformed.
+        Malformed = "GTW-001", 400, "The request is malformed";
+        /// The body, or a part of it, is larger than its limit.
+        TooLarge = "GTW-002", 413, "The request is too large";
+        /// The body's media type is not taken.
+        UnsupportedMedia = "GTW-003", 415, "The media type is not supported";
+        /// A proof system that the service does not take.
+        UnknownProofSystem = "GTW-004", 422, "The proof system is unknown";
+        /// Verifying key or program id cannot be one, or they do not belong together.
+        UnknownProgram = "GTW-005", 422, "The program is unknown";
+        /// The signature is not the account's, or for another request, chain or contract.
+        BadSignature = "GTW-006", 401, "The signature is not the account's";
+        /// The authorisation's deadline has passed.
+        Expired = "GTW-007", 401, "The authorisation has expired";
+        /// The nonce is not the account's next one, which the problem names.
+        WrongNonce = "GTW-008", 409, "The nonce is not the account's next one";
+        /// The account has no credit that is confirmed, not expired and not spent.
+        NoCredit = "GTW-009", 402, "The account has no credit";
+        /// The verifier refused the proof. `verifier_code` says why. It cost nothing.
+        ProofRejected = "GTW-010", 422, "The proof was rejected";
+        /// There is no such thing.
+        NotFound = "GTW-011", 404, "Not found";
+        /// The proof is not final on chain yet.
+        NotIncluded = "GTW-012", 409, "The proof is not on chain yet";
+        /// The address or account sends too much.
+        RateLimited = "GTW-013", 429, "Too many requests";
+        /// The service has more to do than it takes on.
+        Busy = "GTW-014", 503, "The service is busy";
+        /// The database does not answer. Nothing was spent, or what was is on record: send the same request again.
+        DatabaseAway = "GTW-015", 503, "The database is away";
+        /// The Ethereum node does not answer, and this request needs it.
+        NodeAway = "GTW-016", 503, "The Ethereum node is away";
+        /// The proof could not be stored. Nothing was spent.
+        StorageFailed = "GTW-017", 503, "The proof could not be stored";
+        /// The body came too slowly.
+        TooSlow = "GTW-018", 408, "The upload took too long";
+        /// The path does not take this method.
+        WrongMethod = "GTW-019", 405, "The method is not allowed";
+        /// The proof was accepted once, and ended without being aggregated. `detail` says why.
+        AlreadyFailed = "GTW-020", 409, "The proof was accepted before, and failed";
+        /// An error of the service. It is in its log under the request's id.
+        Internal = "GTW-099", 500, "The service has an error";
     }
 }
 

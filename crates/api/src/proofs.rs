@@ -95,7 +95,7 @@ pub struct ProofAnswer {
 
 /// Query of `GET /v1/proofs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ProofsQuery {
     /// Only those that this account paid for.

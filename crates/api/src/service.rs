@@ -96,7 +96,7 @@ pub struct RunAnswer {
 
 /// Query of `GET /v1/runs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct RunsQuery {
     /// Only those before this number: the page before's `next`.

@@ -12,9 +12,9 @@ use collimate_api::{
 use collimate_batch::{Group, Item, Manifest, Part, group_root};
 use collimate_contracts::fast_mode::{Authorization, ProofAuthorization};
 use collimate_core::ProgramId;
-use collimate_verifiers::limits::MAX_PUBLIC_VALUES_BYTES;
+use collimate_verifiers::{ProofSystems, limits::MAX_PUBLIC_VALUES_BYTES};
 
-use crate::{ProofSystems, fault::Fault};
+use crate::fault::Fault;
 
 /// What a claim is held to.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +114,11 @@ impl Claim {
         self.authorization.user
     }
 
+    /// Names of its files in the object store.
+    pub(crate) fn keys(&self) -> Vec<[u8; 32]> {
+        self.files.values().map(|part| part.key().0).collect()
+    }
+
     /// Ids of its proof systems, each once.
     pub(crate) fn systems(&self) -> Vec<u16> {
         let mut systems: Vec<u16> = self.items.iter().map(|item| item.proving_system).collect();
@@ -125,7 +130,7 @@ impl Claim {
 
 fn check_sizes(item: &Item, systems: &ProofSystems) -> Result<(), Fault> {
     let system = systems.get(item.proving_system).ok_or_else(|| {
-        let known: Vec<String> = systems.ids().map(|id| id.to_string()).collect();
+        let known: Vec<String> = systems.numbers().map(|id| id.to_string()).collect();
         let id = item.proving_system;
         let detail = format!("proof system {id} is not taken; there are: {}", known.join(", "));
         Fault::new(Code::UnsupportedSystem, detail)

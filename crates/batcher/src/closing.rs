@@ -22,6 +22,14 @@ use crate::{
     shared::now,
 };
 
+/// A group that cannot be charged now.
+struct Refused {
+    group: [u8; 32],
+    account: [u8; 20],
+    /// Why it never can be; nothing if it can as soon as the ledger has caught up with the chain.
+    end: Option<GroupEnd>,
+}
+
 impl Driver {
     /// Closes a batch if it is time for one, and somebody pays for it. `at` is the block up to which the ledger knows the chain.
     pub(crate) async fn close(
@@ -55,9 +63,13 @@ impl Driver {
             if refused.is_empty() {
                 return self.close_these(&waiting, &choice, &quote).await.map(Some);
             }
-            for (id, end) in refused {
-                let gone = self.reject(&id, end).await?;
-                waiting.retain(|group| !gone.contains(&group.id) && group.id != id);
+            for refused in refused {
+                let Some(end) = refused.end else {
+                    waiting.retain(|group| group.account != refused.account);
+                    continue;
+                };
+                let gone = self.reject(&refused.group, end).await?;
+                waiting.retain(|group| !gone.contains(&group.id) && group.id != refused.group);
             }
         }
         Ok(None)
@@ -108,7 +120,7 @@ impl Driver {
         choice: &Choice,
         head: &Head,
         at: u64,
-    ) -> Result<Vec<([u8; 32], GroupEnd)>, BatcherError> {
+    ) -> Result<Vec<Refused>, BatcherError> {
         let mut users: HashMap<Address, Vec<&WaitingGroup>> = HashMap::new();
         for group in choice.groups.iter().filter_map(|place| waiting.get(*place)) {
             users.entry(group.account.into()).or_default().push(group);
@@ -131,11 +143,29 @@ impl Driver {
         price: u128,
         head: &Head,
         at: u64,
+    ) -> Result<Option<Refused>, BatcherError> {
+        let found = self.refused_in(user, &groups, price, head, at).await?;
+        let Some((group, _)) = found else { return Ok(None) };
+        // It was accepted by the newest block, which may have a deposit that the ledger's does not have yet.
+        let newest = self.chain.head().await?.number.max(at);
+        let still = self.refused_in(user, &groups, price, head, newest).await?;
+        let end = still.filter(|(id, _)| *id == group).map(|(_, end)| end);
+        Ok(Some(Refused { group, account: user.into(), end }))
+    }
+
+    /// The same by the state of one block.
+    async fn refused_in(
+        &self,
+        user: Address,
+        groups: &[&WaitingGroup],
+        price: u128,
+        head: &Head,
+        block: u64,
     ) -> Result<Option<([u8; 32], GroupEnd)>, BatcherError> {
-        let account = self.chain.account(user, Some(at)).await?;
+        let account = self.chain.account(user, Some(block)).await?;
         let locked_until = account.unlocked_from;
         let (mut nonce, mut balance) = (account.nonce, account.balance);
-        for (place, group) in groups.into_iter().enumerate() {
+        for (place, group) in groups.iter().enumerate() {
             let fee = price.saturating_mul(u128::from(group.proof_count));
             let end = match () {
                 () if locked_until != 0 && locked_until <= self.last_chance(head) => {
@@ -144,7 +174,7 @@ impl Driver {
                 () if group.first_nonce != nonce => Some(GroupEnd::WrongNonce),
                 () if fee > balance => Some(GroupEnd::BalanceTooLow),
                 // The contract's own word. For later ones it would say that their nonce is not the account's yet.
-                () if place == 0 => self.contract_refuses(group, price, at).await?,
+                () if place == 0 => self.contract_refuses(group, price, block).await?,
                 () if group.by_wallet => self.wallet_refuses(group).await?,
                 () => None,
             };
@@ -240,11 +270,16 @@ impl Driver {
         let (code, reason) = ends::told(end);
         let behind = ends::told(GroupEnd::WrongNonce);
         let gone = self.ledger.reject_group(id, code, reason, behind).await?;
-        for id in &gone {
+        self.note_dropped(&gone, end);
+        Ok(gone)
+    }
+
+    pub(crate) fn note_dropped(&self, gone: &[[u8; 32]], end: GroupEnd) {
+        let code = end.as_str();
+        for id in gone {
             tracing::info!(group = %B256::from(*id), code, "dropped a group");
             self.metrics.dropped.with_label_values(&[code]).inc();
         }
-        Ok(gone)
     }
 }
 

@@ -1,9 +1,6 @@
 //! What can be set. Every default is meant for production on a small machine.
 
-use std::{
-    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy::{
     primitives::{Address, aliases::U96},
@@ -14,7 +11,7 @@ use collimate_chain::{follower::FollowConfig, signer::Signer, tx::TxManager};
 use collimate_http::Rate;
 use collimate_objects::Objects;
 use collimate_store::Store;
-use collimate_verifiers::{ProofSystem, ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProofSystems, VerifierPool};
 use prometheus::Registry;
 use reqwest::Url;
 
@@ -41,6 +38,24 @@ pub struct BatcherConfig {
     pub follow: FollowConfig,
     /// Blocks on top of a task's end before its payment is settled or given back. Default 3.
     pub settle_after: u64,
+    /// How long files stay that no group needs.
+    pub retention: RetentionConfig,
+}
+
+/// How long files stay in the object store of groups that never got on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long after they were stored last; longer than a group takes from its files to its acceptance. Default 1 hour.
+    pub keep_unused: Duration,
+    /// Pause between two looks for such files. Default 10 minutes.
+    pub look_every: Duration,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        let (keep_unused, look_every) = (Duration::from_secs(3_600), Duration::from_secs(600));
+        Self { keep_unused, look_every }
+    }
 }
 
 /// How requests are taken.
@@ -205,6 +220,7 @@ impl BatcherConfig {
             poll_interval: Duration::from_secs(1),
             follow: FollowConfig::default(),
             settle_after: 3,
+            retention: RetentionConfig::default(),
         }
     }
 }
@@ -228,35 +244,6 @@ pub struct BatcherParts {
     pub signer: Signer,
     /// Where metrics are registered; `/metrics` shows all of it, also what others registered.
     pub registry: Registry,
-}
-
-/// Verifiers by the id of their proof system.
-#[derive(Clone, Debug, Default)]
-pub struct ProofSystems(BTreeMap<u16, Arc<dyn ProofSystem>>);
-
-impl ProofSystems {
-    /// These proof systems, with their verifiers.
-    #[must_use]
-    pub fn new(systems: impl IntoIterator<Item = ProofSystemId>) -> Self {
-        Self(systems.into_iter().map(|system| (system.number(), system.verifier())).collect())
-    }
-
-    /// The verifier of a proof system.
-    #[must_use]
-    pub fn get(&self, id: u16) -> Option<&Arc<dyn ProofSystem>> {
-        self.0.get(&id)
-    }
-
-    /// Their ids.
-    pub fn ids(&self) -> impl Iterator<Item = u16> {
-        self.0.keys().copied()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The bit of a proof system in the contract's sets.

@@ -16,6 +16,7 @@ use collimate_chain::{
     follower::{FollowConfig, Follower},
     tx::TxManager,
 };
+use collimate_http::told;
 use collimate_objects::Objects;
 use collimate_store::{BatchStatus, BatcherLedger, FastBatch, ServiceLock, Store};
 use reqwest::Url;
@@ -26,10 +27,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BatcherError, ClosingConfig,
+    BatcherError, ClosingConfig, RetentionConfig,
     chain::{Chain, Head, SeenHead},
     errands::{Errand, Errands, pause_after},
-    error::told,
     follow::{Followed, Keeper},
     limits::{FIRST_PAUSE, LOCK_PAUSE},
     metrics::Metrics,
@@ -53,6 +53,7 @@ pub(crate) struct Driver {
     pub(crate) poll_interval: Duration,
     pub(crate) follow: FollowConfig,
     pub(crate) settle_after: u64,
+    pub(crate) retention: RetentionConfig,
     pub(crate) metrics: Metrics,
     pub(crate) accepted: Arc<Notify>,
     pub(crate) changed: Arc<Notify>,
@@ -71,6 +72,7 @@ impl Driver {
             let ended = tokio::select! {
                 error = self.follow() => Err(error),
                 () = Arc::clone(&self).work() => Ok(()),
+                () = self.tidy() => Ok(()),
                 () = lock.lost() => {
                     tracing::error!(error = %BatcherError::LockLost, "the driver begins again");
                     Ok(())

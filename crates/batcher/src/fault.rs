@@ -4,15 +4,20 @@
 
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Extension,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use collimate_api::fast::{BatcherProblem, BatcherProblemCode as Code, Wei};
+use collimate_http::{Failure, Refused, problem_body, retry_seconds, told};
 use collimate_objects::ObjectsError;
 use collimate_store::StoreError;
 use collimate_verifiers::VerifyError;
 
-use crate::{BatcherError, error::told};
+use crate::BatcherError;
 
-/// A request's failure. [`crate::respond`] gives it its body.
+/// A request's failure.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault(pub(crate) Box<BatcherProblem>);
 
@@ -37,8 +42,7 @@ impl Fault {
 
     /// Says when to try again: whole seconds, at least one.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
-        let rounded = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-        self.0.retry_after = Some(rounded.clamp(1, 3600));
+        self.0.retry_after = Some(retry_seconds(wait));
         self
     }
 
@@ -143,12 +147,39 @@ impl From<BatcherError> for Fault {
     }
 }
 
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Malformed(detail) => Self::malformed(detail),
+            Refused::RateLimited { detail, wait } => {
+                Self::new(Code::RateLimited, detail).retry_after(wait)
+            }
+            Refused::Busy(what) => Self::busy(what),
+            Refused::Panicked => {
+                Self::internal("panic", &std::io::Error::other("a handler panicked"))
+            }
+        }
+    }
+}
+
+impl Failure for Fault {
+    fn code_and_detail(&self) -> (&'static str, &str) {
+        (self.0.code.as_str(), &self.0.detail)
+    }
+
+    fn wait_seconds(&self) -> Option<u64> {
+        self.0.retry_after
+    }
+
+    fn body(mut self, request_id: String, _: &str) -> Response {
+        self.0.request_id = Some(request_id);
+        problem_body(&*self.0)
+    }
+}
+
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let mut response = Response::default();
-        *response.status_mut() = axum::http::StatusCode::from_u16(self.0.status)
-            .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
-        response.extensions_mut().insert(self);
-        response
+        let status = StatusCode::from_u16(self.0.status);
+        (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Extension(self)).into_response()
     }
 }

@@ -16,7 +16,7 @@ use collimate_contracts::{
     fast_mode::{Task, task_id},
 };
 use collimate_store::{
-    BatchStatus, BatcherLedger, FastBatch, Store, TaskFact, TaskOnChain, age_of,
+    BatchStatus, BatcherLedger, FastBatch, GroupEnds, Store, TaskFact, TaskOnChain, age_of,
 };
 use tokio::sync::Notify;
 
@@ -138,8 +138,11 @@ impl Keeper<'_> {
         match event {
             ChainEvent::New { logs, .. } => {
                 let facts = self.followed.facts(logs)?;
-                let refunded = ends::told(GroupEnd::TaskExpired);
-                Ok(self.ledger.advance(&facts, refunded, at, to).await?)
+                let ends = GroupEnds {
+                    refunded: ends::told(GroupEnd::TaskExpired),
+                    overtaken: ends::told(GroupEnd::WrongNonce),
+                };
+                Ok(self.ledger.advance(&facts, &ends, at, to).await?)
             }
             ChainEvent::Reverted { blocks } => {
                 let (first, last) = (blocks.start(), blocks.end());

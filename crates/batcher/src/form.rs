@@ -69,6 +69,17 @@ impl Form {
         Ok(value)
     }
 
+    /// Takes in what is left, and forgets it: who sends megabytes again for an answer that was lost has to be able to read it.
+    pub(crate) async fn skip(mut self) -> Result<(), Fault> {
+        let clock = self.clock;
+        while let Some(mut part) =
+            clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?
+        {
+            while clock.wait(part.chunk()).await?.map_err(|e| unreadable(&e))?.is_some() {}
+        }
+        Ok(())
+    }
+
     /// All files, each of which has to be there and to be the one that its name says.
     pub(crate) async fn files(
         mut self,

@@ -10,13 +10,14 @@ use collimate_api::fast::{
     VerificationData, Wei,
 };
 use collimate_batch::{BatchTree, Item, auxiliary_commitment};
+use collimate_http::{Asked, page_limit};
 use collimate_store::{
     BatchStatus as StoredBatchStatus, FastBatch, FastGroup, GroupStatus as StoredStatus,
 };
 
 use crate::{
     BatcherError,
-    ask::{Asked, OfGroup, page_limit},
+    ask::OfGroup,
     fault::Fault,
     shared::{Shared, seconds},
 };

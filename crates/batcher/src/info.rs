@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use collimate_api::{
@@ -96,7 +96,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     (status, Json(BatcherReadiness { ready, database, objects, node })).into_response()
 }
 
-pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Fault> {
+pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     // Without the database the rest is still worth reading.
     let most = shared.intake.max_waiting_groups;
     if let Ok(Ok(waiting)) = timeout(READY_LIMIT, shared.ledger.count_waiting(most)).await {
@@ -109,6 +109,5 @@ pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
             shared.metrics.batched.with_label_values(&[status.as_str()]).set(groups);
         }
     }
-    let text = shared.metrics.render().map_err(|error| Fault::internal("metrics", &error))?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+    shared.metrics.family.page()
 }

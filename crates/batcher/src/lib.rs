@@ -13,7 +13,7 @@
 //! |---|---|
 //! | prices and the choice of a batch, pure | [`price`](GasSchedule), [`choose()`] |
 //! | requests | `service`, `respond`, `form`, `spool`, `claim`, `verify`, `submit`, `groups`, `events`, `info` |
-//! | batches | `driver`, `errands`, `closing`, `publish`, `settle`, `follow` |
+//! | batches | `driver`, `errands`, `closing`, `publish`, `settle`, `follow`, `unused` |
 //!
 //! # What holds
 //! - **Nothing accepted is lost.** A group's files are in the object store before its row; its row, nonces and balance are taken in
@@ -26,6 +26,7 @@
 //!   transaction, after the contract was asked; one that a wallet withdraws in the very block costs the batcher its price.
 //! - **The chain is the truth.** Statuses follow from events that are stored with their cursor; a reorganisation takes them back,
 //!   and the batch's transaction is sent again.
+//! - **Nothing is kept for nothing.** Files of groups that never got on chain are taken out of the object store again.
 //! - **Bounded**: connections, uploads, their bytes in the spool, proofs in memory, verifications, streams, waiting groups, all of
 //!   them for each client or account too. What is too much is told so, with the time to wait.
 //!
@@ -57,21 +58,21 @@ mod groups;
 mod info;
 pub mod limits;
 mod metrics;
+mod openapi;
 mod price;
 mod publish;
 mod receipts;
-mod respond;
-mod rest;
 mod service;
 mod settle;
 mod shared;
 mod spool;
 mod submit;
+mod unused;
 mod verify;
 
 pub use choose::{Candidate, Choice, Room, choose};
 pub use collimate_http::Rate;
-pub use config::{BatcherConfig, BatcherParts, ClosingConfig, IntakeConfig, ProofSystems};
+pub use config::{BatcherConfig, BatcherParts, ClosingConfig, IntakeConfig, RetentionConfig};
 pub use error::BatcherError;
 pub use price::{Costs, GasSchedule, PricePolicy, Quote};
 pub use service::{Batcher, run};

@@ -22,6 +22,8 @@ pub const MAX_CHOICES: usize = 8;
 pub const NODE_QUESTIONS: usize = 16;
 /// Questions to the object store at once.
 pub const STORE_QUESTIONS: usize = 16;
+/// Unused files that are taken away in one transaction, for which whoever stores one of them waits.
+pub const UNUSED_FILES: u32 = 100;
 /// Trees of batches in memory: one has up to 400 kB.
 pub const REMEMBERED_TREES: usize = 32;
 /// Prices that are told of past batches.

@@ -18,7 +18,7 @@ use collimate_contracts::{BatcherPaymentService::createNewTaskCall, fast_mode::A
 use collimate_store::{BatchStatus, FastBatch, FastGroup};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::{BatcherError, closing::manifest_of, driver::Driver, limits::STORE_QUESTIONS};
+use crate::{BatcherError, closing::manifest_of, driver::Driver, ends, limits::STORE_QUESTIONS};
 
 impl Driver {
     /// Puts the manifest into the object store, makes sure that every file is there, and says so.
@@ -62,13 +62,26 @@ impl Driver {
     ) -> Result<(), BatcherError> {
         let error = BatcherError::FileLost { key: key.to_owned() };
         tracing::error!(batch = batch.id, %error, "a batch is dissolved");
-        self.ledger.dissolve(batch.id, error.code(), &error.to_string()).await?;
+        self.give_up(batch, error.code(), &error.to_string()).await?;
         for group in groups {
             let manifest = manifest_of(std::slice::from_ref(group))?;
             if manifest.parts().any(|part| part.key().to_string() == key) {
                 self.reject(&group.id, GroupEnd::FilesLost).await?;
             }
         }
+        Ok(())
+    }
+
+    /// The batch's groups wait again, but for those whose nonces another group has meanwhile.
+    async fn give_up(
+        &self,
+        batch: &FastBatch,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), BatcherError> {
+        let overtaken = ends::told(GroupEnd::WrongNonce);
+        let gone = self.ledger.dissolve(batch.id, code, reason, overtaken).await?;
+        self.note_dropped(&gone, GroupEnd::WrongNonce);
         Ok(())
     }
 
@@ -87,7 +100,7 @@ impl Driver {
             | ChainError::Malformed { .. } => {
                 let (code, reason) = (error.code(), error.to_string());
                 tracing::warn!(batch = batch.id, code, reason, "a batch is dissolved");
-                self.ledger.dissolve(batch.id, code, &reason).await?;
+                self.give_up(batch, code, &reason).await?;
                 // An error, so that the next batch waits: what is wrong may not be over yet.
                 Err(error.into())
             }

@@ -20,7 +20,9 @@ use collimate_batch::{
     limits::{MAX_BATCH_BYTES, MAX_PROOFS},
 };
 use collimate_chain::tx::MAX_TRANSACTION_GAS;
-use collimate_http::{Bounded, PerClient, RateLimit, Server, ServerLimits};
+use collimate_http::{
+    Bounded, Door, EventStreams, PerClient, RateLimit, Server, ServerLimits, respond,
+};
 use collimate_objects::Key;
 use collimate_store::BatcherKey;
 use tokio::{
@@ -36,9 +38,8 @@ use crate::{
     events,
     fault::Fault,
     groups, info,
-    limits::REMEMBERED_TREES,
+    limits::{REMEMBERED_TREES, STORE_QUESTIONS},
     metrics::Metrics,
-    respond::respond,
     shared::Shared,
     spool::Spool,
     submit,
@@ -79,6 +80,8 @@ impl Batcher {
         parts: BatcherParts,
     ) -> Result<Self, BatcherError> {
         check(&config, &parts)?;
+        // What comes to lie there later, such as a disk that is not mounted, is then never taken for the store.
+        parts.objects.name().await?;
         let batcher = parts.signer.address();
         let provider = parts.provider.clone();
         let chain = Arc::new(Chain::open(provider, config.payment_service, batcher).await?);
@@ -116,10 +119,12 @@ impl Batcher {
             poll_interval: config.poll_interval,
             follow: config.follow,
             settle_after: config.settle_after,
+            retention: config.retention,
             metrics: metrics.clone(),
             accepted: Arc::clone(&accepted),
             changed: Arc::default(),
         });
+        let shutdown = CancellationToken::new();
         let shared = Arc::new(Shared {
             store: parts.store,
             ledger,
@@ -139,14 +144,24 @@ impl Batcher {
             prices: config.prices,
             uploads: Arc::new(Semaphore::new(intake.uploads.get())),
             uploads_of_clients: PerClient::default(),
-            client_rate: RateLimit::new(intake.client_rate),
+            storing: Semaphore::new(STORE_QUESTIONS),
             account_rate: RateLimit::new(intake.account_rate),
-            event_streams: Arc::new(Semaphore::new(intake.max_event_streams.get())),
-            streams_of_clients: PerClient::default(),
+            door: Door {
+                trusted_proxies: intake.trusted_proxies,
+                client_rate: RateLimit::new(intake.client_rate),
+                metrics: metrics.requests.clone(),
+            },
+            streams: EventStreams::new(
+                intake.max_event_streams.get(),
+                intake.max_event_streams_per_client.get(),
+                intake.event_interval,
+                metrics.streams.clone(),
+                shutdown.clone(),
+            ),
             trees: Mutex::new(Bounded::new(REMEMBERED_TREES)),
             metrics,
             accepted,
-            shutdown: CancellationToken::new(),
+            shutdown,
         });
         let router = router(&shared);
         Ok(Self { server, router, shared, driver, seen, config })
@@ -173,6 +188,8 @@ impl Batcher {
         let chain = Arc::clone(&shared.chain);
         tokio::spawn(watch_head(chain, config.poll_interval, seen, stopped.clone()));
         let driving = CancellationToken::new();
+        // Its caller's token is not its to cancel.
+        let shutdown = shutdown.child_token();
         let drive = async {
             let ended = driver.run(driving.clone()).await;
             // Without a driver nothing that is accepted would get anywhere.
@@ -247,11 +264,12 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route(paths::HEALTH, get(info::health))
         .route(paths::READY, get(info::ready))
         .route(paths::METRICS, get(info::metrics))
+        .merge(crate::openapi::pages())
         .fallback(async || Fault::not_found("path"))
         .method_not_allowed_fallback(async || {
             Fault::new(BatcherProblemCode::WrongMethod, "this path does not take this method")
         })
         .layer(DefaultBodyLimit::max(shared.max_form_bytes()))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond::<Shared>))
         .with_state(Arc::clone(shared))
 }

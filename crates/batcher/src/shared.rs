@@ -7,9 +7,10 @@ use std::{
 
 use alloy::primitives::Address;
 use collimate_chain::signer::Signer;
-use collimate_http::{Bounded, ClientKey, PerClient, RateLimit};
+use collimate_http::{Bounded, Door, EventStreams, PerClient, RateLimit, Service};
 use collimate_objects::Objects;
 use collimate_store::{BatcherLedger, Store, StoreError};
+use collimate_verifiers::ProofSystems;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     time::timeout,
@@ -17,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    IntakeConfig, ProofSystems,
+    IntakeConfig,
     chain::{Chain, Head, SeenHead},
     config::bit,
     fault::Fault,
@@ -46,15 +47,24 @@ pub(crate) struct Shared {
     pub(crate) prices: PricePolicy,
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) uploads_of_clients: PerClient,
-    pub(crate) client_rate: RateLimit<ClientKey>,
+    /// Turns of files, of all groups together, to be in memory on their way to the object store.
+    pub(crate) storing: Semaphore,
     pub(crate) account_rate: RateLimit<Address>,
-    pub(crate) event_streams: Arc<Semaphore>,
-    pub(crate) streams_of_clients: PerClient,
+    pub(crate) door: Door,
+    pub(crate) streams: EventStreams,
     pub(crate) trees: Mutex<Bounded<i64, Arc<NumberedTree>>>,
     pub(crate) metrics: Metrics,
     /// Told when a group was accepted.
     pub(crate) accepted: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
+}
+
+impl Service for Shared {
+    type Fault = Fault;
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
 }
 
 impl Shared {
@@ -76,7 +86,7 @@ impl Shared {
     /// Ids of the proof systems that are taken now.
     pub(crate) fn taken_systems(&self, head: &Head) -> Vec<u16> {
         let enabled = |id: &u16| (head.disabled & bit(*id)).is_zero();
-        self.systems.ids().filter(enabled).collect()
+        self.systems.numbers().filter(enabled).collect()
     }
 
     /// A step in the database, which counts as away when it takes too long.

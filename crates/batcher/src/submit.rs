@@ -20,7 +20,6 @@ use axum::{
 };
 use bytes::Bytes;
 use collimate_api::fast::{BatcherProblemCode as Code, GroupAccepted, field};
-use collimate_http::ClientKey;
 use collimate_store::{Admission, FastGroup, NewGroup, OnChainAccount};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
@@ -58,7 +57,7 @@ pub(crate) async fn submit(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<Json<GroupAccepted>, Fault> {
-    let client = ClientKey::of_request(peer, request.headers(), shared.intake.trusted_proxies);
+    let client = shared.door.client(peer, request.headers());
     let most = shared.intake.uploads_per_client.get();
     let _entry = shared.uploads_of_clients.enter(client, most).ok_or_else(|| {
         let detail = format!("this address has {most} uploads in work; wait for one to end");
@@ -76,11 +75,16 @@ pub(crate) async fn submit(
     let items = form.field(field::ITEMS, shared.max_items_bytes()).await?;
     let claim = shared.claim(authorization, items).await?;
     if let Some(known) = shared.known(&claim).await? {
+        form.skip().await?;
         return shared.answer_again(known);
     }
     let head = shared.head()?;
     shared.check_cheap(&claim, &head)?;
-    shared.check_account(&claim).await?;
+    if let Err(fault) = shared.check_account(&claim).await {
+        let Some(known) = shared.known(&claim).await? else { return Err(fault) };
+        form.skip().await?;
+        return shared.answer_again(known);
+    }
     shared.check_wallet(&claim).await?;
     shared.account_rate.take(claim.user()).map_err(|wait| {
         let detail = "this account sends too many groups at once; put more proofs into each";
@@ -99,7 +103,14 @@ pub(crate) async fn submit(
     shared.store_files(&claim, &files).await?;
     shared.metrics.phase("storing", started.elapsed().as_secs_f64());
     // Files may have taken minutes: the account is looked at again.
-    let account = shared.check_account(&claim).await?;
+    let account = match shared.check_account(&claim).await {
+        Ok(account) => account,
+        // The nonce is gone: perhaps to this very group, which another request brought meanwhile.
+        Err(fault) => {
+            let known = shared.known(&claim).await?;
+            return known.map_or(Err(fault), |known| shared.answer_again(known));
+        }
+    };
     shared.admit(&claim, account, head.number).await
 }
 
@@ -218,7 +229,10 @@ impl Shared {
 
     /// The files before the group: a group never names what is not there.
     async fn store_files(&self, claim: &Claim, files: &Spooled) -> Result<(), Fault> {
+        // Whatever becomes of the group, somebody then knows of them.
+        self.database(self.ledger.note_files(&claim.keys())).await?;
         let puts = claim.files.values().map(|part| async move {
+            let _turn = self.storing.acquire().await;
             let bytes = Bytes::from(files.read(part).await?);
             self.objects.put(bytes).await?;
             Ok::<(), Fault>(())
@@ -248,6 +262,7 @@ impl Shared {
             by_wallet: !claim.is_of_key,
             bytes: claim.bytes,
             items,
+            files: claim.keys(),
             commitments: claim.commitments.clone(),
             systems: claim.systems(),
             head,

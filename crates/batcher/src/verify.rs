@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use collimate_batch::{Item, Part};
 use collimate_verifiers::{
-    ProgramKey, ProofSystem, Submission, VerifiedProof, VerifierPool, VerifyError,
+    ProgramKey, ProofSystem, ProofSystems, Submission, VerifiedProof, VerifierPool, VerifyError,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{
@@ -12,9 +12,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{
-    ProofSystems, claim::Claim, fault::Fault, limits::BUSY_PAUSE, metrics::Metrics, spool::Spooled,
-};
+use crate::{claim::Claim, fault::Fault, limits::BUSY_PAUSE, metrics::Metrics, spool::Spooled};
 
 #[derive(Debug)]
 pub(crate) struct Verifiers {

@@ -59,6 +59,10 @@ pub(crate) enum CliError {
     NotCredited { transaction: TxHash, seconds: u64 },
     #[error("[CLI-016] there is no *.proof file in {}; name the files", folder.display())]
     NoProofs { folder: PathBuf },
+    #[error(
+        "[CLI-017] root {root} rests on the operators' word: the contract at {contract} has not verified the run's proof itself; ask again later, or without --hard"
+    )]
+    NotHard { contract: Address, root: B256 },
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     #[error(transparent)]
@@ -111,6 +115,7 @@ impl CliError {
             Self::Declined => "CLI-014",
             Self::NotCredited { .. } => "CLI-015",
             Self::NoProofs { .. } => "CLI-016",
+            Self::NotHard { .. } => "CLI-017",
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
@@ -145,7 +150,7 @@ impl CliError {
             Self::Evidence(error) if error.denies() => DOES_NOT_HOLD,
             Self::Evidence(EvidenceError::Unreadable { .. }) => USAGE,
             Self::Declined | Self::Sdk(SdkError::CannotOrder { .. }) => REFUSED,
-            Self::NotCredited { .. } => NOT_YET,
+            Self::NotCredited { .. } | Self::NotHard { .. } => NOT_YET,
             Self::Rejected(_) => DOES_NOT_HOLD,
             Self::Sdk(SdkError::Gateway(error)) => of_gateway(error),
             Self::Sdk(SdkError::Fast(error)) => of_fast(error),

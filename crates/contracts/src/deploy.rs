@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AlignedProofAggregationService, ContractsError, FastModeConfig, FastModeDeployment,
-    OperatorRegistry, PaymentsConfig, QuorumSP1Verifier, decode_revert, deploy_fast_mode,
-    deploy_payments,
+    HardVerifier, OperatorRegistry, PaymentsConfig, QuorumSP1Verifier, decode_revert,
+    deploy_fast_mode, deploy_payments, hard::find_or_deploy,
 };
 
 /// What is deployed, and with which constants.
@@ -36,10 +36,17 @@ pub struct DeployConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sp1Verification {
-    /// Operators with stake, whose registry and verifier are deployed too: worth the stake.
+    /// Operators with stake, whose registry and verifier are deployed too: soft, worth the stake.
     Quorum(QuorumConfig),
-    /// A verifier contract that exists, such as SP1's verifier gateway: worth the proof itself.
-    Existing(Address),
+    /// A verifier of the proof itself: hard.
+    Hard(HardVerifier),
+    /// Both on the same roots: soft as soon as the operators signed, hard once the proof is there.
+    Both {
+        /// The operators.
+        quorum: QuorumConfig,
+        /// The verifier of the proof itself.
+        hard: HardVerifier,
+    },
 }
 
 /// Constants of the operators' registry.
@@ -64,8 +71,11 @@ pub struct Deployment {
     pub block: u64,
     /// The `AlignedProofAggregationService`.
     pub service: Address,
-    /// The `ISP1Verifier` that the service asks: the quorum's, or the one that existed.
+    /// The `ISP1Verifier` that the service asks first: the quorum's where there are operators, otherwise that of the proof itself.
     pub sp1_verifier: Address,
+    /// The `ISP1Verifier` of the proof itself; absent where the operators' word is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_verifier: Option<Address>,
     /// The `OperatorRegistry` behind a quorum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<Address>,
@@ -82,8 +92,10 @@ pub struct Deployment {
 /// Deploys everything from the provider's default account, and waits until it is mined.
 ///
 /// # Errors
-/// [`ContractsError::NoVerifier`] if an existing verifier is named where no contract is, and [`ContractsError::NoRegistry`] if
-/// fast mode is to be deployed without a quorum's registry, both before anything is deployed;
+/// Before anything is deployed: [`ContractsError::NoVerifier`] if an existing verifier is named where no contract is,
+/// [`ContractsError::SoftVerifier`] if it is a quorum's, [`ContractsError::NoGateway`] where SP1 has none,
+/// [`ContractsError::DevelopmentKey`] for such a key on a chain that is not local, and [`ContractsError::NoRegistry`] if fast mode is
+/// to be deployed without a quorum's registry;
 /// [`ContractsError::Deploy`] names the contract that failed; [`ContractsError::Transport`] if the node does not answer.
 pub async fn deploy<P: Provider>(
     provider: P,
@@ -91,34 +103,36 @@ pub async fn deploy<P: Provider>(
 ) -> Result<Deployment, ContractsError> {
     let chain_id = provider.get_chain_id().await?;
     let block = provider.get_block_number().await?;
-    let (registry, sp1_verifier) = match &config.verification {
-        Sp1Verification::Existing(_) if config.fast_mode.is_some() => {
+    let (registry, sp1_verifier, hard_verifier) = match &config.verification {
+        Sp1Verification::Hard(_) if config.fast_mode.is_some() => {
             return Err(ContractsError::NoRegistry);
         }
-        Sp1Verification::Existing(address) => {
-            if provider.get_code_at(*address).await?.is_empty() {
-                return Err(ContractsError::NoVerifier(*address));
-            }
-            (None, *address)
+        Sp1Verification::Hard(hard) => {
+            let hard = find_or_deploy(&provider, chain_id, hard).await?;
+            (None, hard, Some(hard))
         }
         Sp1Verification::Quorum(quorum) => {
-            let registry = deploy_registry(&provider, quorum).await?;
-            let verifier = deployed(
-                "QuorumSP1Verifier",
-                QuorumSP1Verifier::deploy_builder(&provider, registry).deploy().await,
-            )?;
-            (Some(registry), verifier)
+            let (registry, verifier) = deploy_quorum(&provider, quorum).await?;
+            (Some(registry), verifier, None)
+        }
+        Sp1Verification::Both { quorum, hard } => {
+            // The one that may be refused comes first.
+            let hard = find_or_deploy(&provider, chain_id, hard).await?;
+            let (registry, verifier) = deploy_quorum(&provider, quorum).await?;
+            (Some(registry), verifier, Some(hard))
         }
     };
+    let quorum_verifier = registry.map(|_| sp1_verifier);
     let (risc0_verifier, risc0_image_id) = config.risc0.unwrap_or_default();
     let service = deployed(
         "AlignedProofAggregationService",
         AlignedProofAggregationService::deploy_builder(
             &provider,
-            sp1_verifier,
+            hard_verifier.unwrap_or_default(),
             config.program_id,
             risc0_verifier,
             risc0_image_id,
+            quorum_verifier.unwrap_or_default(),
         )
         .deploy()
         .await,
@@ -139,6 +153,7 @@ pub async fn deploy<P: Provider>(
         block,
         service,
         sp1_verifier,
+        hard_verifier,
         registry,
         payments,
         fast_mode,
@@ -146,10 +161,11 @@ pub async fn deploy<P: Provider>(
     })
 }
 
-async fn deploy_registry<P: Provider<Ethereum>>(
+/// The registry, and the verifier of its operators' quorum.
+async fn deploy_quorum<P: Provider<Ethereum>>(
     provider: &P,
     quorum: &QuorumConfig,
-) -> Result<Address, ContractsError> {
+) -> Result<(Address, Address), ContractsError> {
     let builder = OperatorRegistry::deploy_builder(
         provider,
         quorum.owner,
@@ -157,7 +173,9 @@ async fn deploy_registry<P: Provider<Ethereum>>(
         quorum.unbonding_epochs,
         quorum.min_stake_wei,
     );
-    deployed("OperatorRegistry", builder.deploy().await)
+    let registry = deployed("OperatorRegistry", builder.deploy().await)?;
+    let verifier = QuorumSP1Verifier::deploy_builder(provider, registry).deploy().await;
+    Ok((registry, deployed("QuorumSP1Verifier", verifier)?))
 }
 
 pub(crate) fn deployed(

@@ -37,6 +37,27 @@ pub enum ContractsError {
         "[CON-006] fast mode needs the operators' registry, and this deployment has none: verify by quorum, or deploy fast mode by itself with a registry that exists"
     )]
     NoRegistry,
+    /// A key that SP1 did not publish, on a chain where it could be relied on.
+    #[error(
+        "[CON-007] chain {chain_id} is not a local one, and the Groth16 key is a development key: whoever ran its set-up could forge any proof; use SP1's gateway"
+    )]
+    DevelopmentKey {
+        /// The chain.
+        chain_id: u64,
+    },
+    /// A chain without SP1's gateway.
+    #[error(
+        "[CON-008] no gateway of SP1's is known on chain {chain_id}; name a verifier that exists, or deploy one"
+    )]
+    NoGateway {
+        /// The chain.
+        chain_id: u64,
+    },
+    /// A verifier of the operators' word where one of the proof itself is wanted.
+    #[error(
+        "[CON-009] the contract at {0} verifies a quorum's signatures, not proofs: roots would be called hard on the operators' word"
+    )]
+    SoftVerifier(Address),
 }
 
 impl ContractsError {
@@ -50,6 +71,9 @@ impl ContractsError {
             Self::InvalidPoint(_) => "CON-004",
             Self::UnorderedIds => "CON-005",
             Self::NoRegistry => "CON-006",
+            Self::DevelopmentKey { .. } => "CON-007",
+            Self::NoGateway { .. } => "CON-008",
+            Self::SoftVerifier(_) => "CON-009",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use alloy::{
     primitives::{Address, B256},
-    providers::{Provider, ProviderBuilder},
+    providers::{DynProvider, Provider, ProviderBuilder},
 };
 use anyhow::{Context, Result};
 use collimate_chain::{
@@ -12,8 +12,9 @@ use collimate_chain::{
     provider::{Timeouts, connect},
 };
 use collimate_contracts::{
-    DeployConfig, Deployment, FastModeConfig, Package, PaymentsConfig, QuorumConfig,
-    Sp1Verification, Terms, deploy, deploy_fast_mode, deploy_payments,
+    DeployConfig, Deployment, FastModeConfig, Groth16Key, HardVerifier, Package, PaymentsConfig,
+    QuorumConfig, SP1Groth16Verifier, Sp1Verification, Terms, deploy, deploy_fast_mode,
+    deploy_payments,
 };
 use collimate_prover_client::AggregationPrograms;
 
@@ -49,11 +50,19 @@ fn fast_mode_config(owner: Address) -> FastModeConfig {
     }
 }
 
-/// The deployment that `state` remembers, if its contracts are on this chain; otherwise a new one.
+/// A key of the Groth16 verifier from its file.
+pub(crate) fn groth16_key(file: &Path) -> Result<Groth16Key> {
+    let unusable = || format!("[DMN-085] {} is no key of a Groth16 verifier", file.display());
+    serde_json::from_slice(&fs::read(file).with_context(unusable)?).with_context(unusable)
+}
+
+/// The deployment that `state` remembers, if its contracts are on this chain and verify proofs themselves under `groth16`, where that is
+/// asked for; otherwise a new one.
 pub(crate) async fn load_or_deploy(
     state: &Path,
     rpc_url: &str,
     programs: &AggregationPrograms,
+    groth16: Option<Groth16Key>,
 ) -> Result<Deployment> {
     let file = state.join("deployment.json");
     let program_id = B256::from(programs.chunk_aggregator.program_id.0);
@@ -67,7 +76,9 @@ pub(crate) async fn load_or_deploy(
         && known.program_id == program_id
     {
         let node = connect(rpc_url, Timeouts::default())?;
-        if !node.get_code_at(known.service).await?.is_empty() {
+        if !node.get_code_at(known.service).await?.is_empty()
+            && verifies_under(&node, &known, groth16.as_ref()).await?
+        {
             if known.payments.is_none() {
                 // A devnet from before there were payments.
                 known.payments = Some(deploy_payments(&provider, &payments_config(owner)).await?);
@@ -82,12 +93,16 @@ pub(crate) async fn load_or_deploy(
             return Ok(known);
         }
     }
-    let verification = Sp1Verification::Quorum(QuorumConfig {
+    let quorum = QuorumConfig {
         owner,
         epoch_blocks: EPOCH_BLOCKS,
         unbonding_epochs: UNBONDING_EPOCHS,
         min_stake_wei: MIN_STAKE_WEI,
-    });
+    };
+    let verification = match groth16 {
+        Some(key) => Sp1Verification::Both { quorum, hard: HardVerifier::Groth16(Box::new(key)) },
+        None => Sp1Verification::Quorum(quorum),
+    };
     let config = DeployConfig {
         program_id,
         verification,
@@ -98,6 +113,18 @@ pub(crate) async fn load_or_deploy(
     let deployment = deploy(provider, &config).await?;
     save(&file, &deployment)?;
     Ok(deployment)
+}
+
+/// Whether a deployment verifies proofs themselves under this key; where none is asked for, any deployment will do.
+async fn verifies_under(
+    node: &DynProvider,
+    known: &Deployment,
+    key: Option<&Groth16Key>,
+) -> Result<bool> {
+    let Some(key) = key else { return Ok(true) };
+    let Some(verifier) = known.hard_verifier else { return Ok(false) };
+    let hash = SP1Groth16Verifier::new(verifier, node).VERIFIER_HASH().call().await?;
+    Ok(hash == key.verifier_hash)
 }
 
 /// Whole or absent: a half-written file would hide contracts that exist.

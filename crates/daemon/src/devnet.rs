@@ -32,7 +32,7 @@ use collimate_chain::{
     provider::{Timeouts, connect},
     tx::TxConfig,
 };
-use collimate_contracts::Deployment;
+use collimate_contracts::{Deployment, Groth16Key};
 use collimate_core::guest::MAX_CHUNK_SIZE_LOG2;
 use collimate_gateway::{Gateway, GatewayConfig, GatewayParts};
 use collimate_objects::Objects;
@@ -84,6 +84,9 @@ pub(crate) struct DevnetOptions {
     /// Proofs in a chunk: a power of two
     #[arg(long, value_parser = power_of_two, default_value = "32", env = "COLLIMATE_CHUNK_SIZE")]
     pub chunk_size: u32,
+    /// Verify proofs themselves, too: Groth16 under this key, in the form of contracts/bin/groth16-key
+    #[arg(long, value_name = "FILE", env = "COLLIMATE_GROTH16_KEY")]
+    pub groth16_key: Option<PathBuf>,
     /// A PostgreSQL server to use instead of one of our own
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
@@ -199,8 +202,15 @@ impl Devnet {
         });
 
         let programs = AggregationPrograms::committed()?;
-        let deployment = deployment::load_or_deploy(state, &rpc_url, &programs).await?;
+        let groth16 = options.groth16_key.as_deref().map(deployment::groth16_key).transpose()?;
+        let development = groth16.as_ref().is_some_and(Groth16Key::is_development);
+        let deployment = deployment::load_or_deploy(state, &rpc_url, &programs, groth16).await?;
         say(&format!("contracts deployed, service at {}", deployment.service));
+        if development {
+            say(
+                "its Groth16 key is a development key: whoever ran the set-up could forge any proof",
+            );
+        }
 
         let objects_path = state.join("objects");
         let objects = Objects::folder(&objects_path)?;

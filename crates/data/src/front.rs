@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     http::{
         Method, StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+        header::{AUTHORIZATION, HeaderValue},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -97,13 +97,7 @@ async fn health(State(front): State<Arc<Front>>) -> Response {
 }
 
 async fn metrics(State(front): State<Arc<Front>>) -> Response {
-    match front.metrics.render() {
-        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "metrics");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    front.metrics.family.page()
 }
 
 async fn count(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {

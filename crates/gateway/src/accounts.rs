@@ -6,9 +6,10 @@ use axum::{Json, extract::State};
 use collimate_api::{
     AccountAnswer, NonceAnswer, Problem, QuotaAnswer, ReceiptsPage, accounts::ReceiptsQuery, paths,
 };
+use collimate_http::{Asked, page_limit};
 
 use crate::{
-    ask::{Asked, OfAccount, page_limit},
+    ask::OfAccount,
     fault::Fault,
     shared::{Shared, seconds},
 };

@@ -15,17 +15,13 @@ use collimate_api::{
     aligned::{AlignedAnswer, AlignedReceipt, AlignedReceipts, AlignedTask, field, signing_hash},
     recover,
 };
+use collimate_http::Asked;
 use collimate_store::{ProofStatus, ProofSystem, SubmittedProof};
 use collimate_verifiers::limits::MAX_VERIFYING_KEY_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ask::{Asked, OfAccount},
-    authorise::Claim,
-    fault::Fault,
-    shared::Shared,
-    submit::Request,
-    upload::Field,
+    ask::OfAccount, authorise::Claim, fault::Fault, shared::Shared, submit::Request, upload::Field,
 };
 
 /// The fields beside the proof.

@@ -4,13 +4,21 @@
 
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
-use collimate_api::{Problem, ProblemCode};
+use axum::{
+    Extension, Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use collimate_api::{Problem, ProblemCode, aligned::AlignedAnswer};
+use collimate_http::{Failure, Refused, problem_body, retry_seconds, told};
 use collimate_objects::ObjectsError;
 use collimate_store::StoreError;
 use collimate_verifiers::VerifyError;
+use serde_json::json;
 
-/// A request's failure. [`crate::respond`] gives it its body, in the form of the path that was asked.
+use crate::aligned;
+
+/// A request's failure. Its body has the form of the path that was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault(pub(crate) Box<Problem>);
 
@@ -29,8 +37,7 @@ impl Fault {
 
     /// Says when to try again: whole seconds, at least one.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
-        let rounded = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-        self.0.retry_after = Some(rounded.clamp(1, 3600));
+        self.0.retry_after = Some(retry_seconds(wait));
         self
     }
 
@@ -52,7 +59,7 @@ impl Fault {
     }
 
     pub(crate) fn internal(what: &str, error: &dyn std::error::Error) -> Self {
-        tracing::error!(what, error = %chain(error), "request failed inside");
+        tracing::error!(what, error = %told(error), "request failed inside");
         let detail =
             "the service has an error, which is in its log under this request's id; report it";
         Self::new(ProblemCode::Internal, detail)
@@ -93,7 +100,7 @@ impl From<StoreError> for Fault {
             StoreError::WrongNonce { expected } => Self::wrong_nonce(expected),
             StoreError::NoCredit => Self::no_credit(0),
             error if error.is_retryable() => {
-                tracing::error!(code = error.code(), error = %chain(&error), "database failed");
+                tracing::error!(code = error.code(), error = %told(&error), "database failed");
                 Self::database_away()
             }
             error => Self::internal("database", &error),
@@ -103,31 +110,50 @@ impl From<StoreError> for Fault {
 
 impl From<ObjectsError> for Fault {
     fn from(error: ObjectsError) -> Self {
-        tracing::error!(code = error.code(), error = %chain(&error), "object store failed");
+        tracing::error!(code = error.code(), error = %told(&error), "object store failed");
         let detail =
             "the proof could not be stored; nothing was spent: send the same request again later";
         Self::new(ProblemCode::StorageFailed, detail).retry_after(Duration::from_secs(10))
     }
 }
 
-impl IntoResponse for Fault {
-    fn into_response(self) -> Response {
-        let mut response = Response::default();
-        *response.status_mut() = axum::http::StatusCode::from_u16(self.0.status)
-            .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
-        response.extensions_mut().insert(self);
-        response
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Malformed(detail) => Self::malformed(detail),
+            Refused::RateLimited { detail, wait } => {
+                Self::new(ProblemCode::RateLimited, detail).retry_after(wait)
+            }
+            Refused::Busy(what) => Self::busy(what),
+            Refused::Panicked => {
+                Self::internal("panic", &std::io::Error::other("a handler panicked"))
+            }
+        }
     }
 }
 
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+impl Failure for Fault {
+    fn code_and_detail(&self) -> (&'static str, &str) {
+        (self.0.code.as_str(), &self.0.detail)
     }
-    text
+
+    fn wait_seconds(&self) -> Option<u64> {
+        self.0.retry_after
+    }
+
+    fn body(mut self, request_id: String, path: &str) -> Response {
+        if aligned::is_path(path) {
+            let (status, message) = (self.0.status, self.0.to_string());
+            return Json(AlignedAnswer { status, message, data: json!({}) }).into_response();
+        }
+        self.0.request_id = Some(request_id);
+        problem_body(&*self.0)
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status);
+        (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Extension(self)).into_response()
+    }
 }

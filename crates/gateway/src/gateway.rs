@@ -14,12 +14,12 @@ use axum::{
 };
 use collimate_api::{ProblemCode, paths};
 use collimate_chain::{ChainError, provider::check_chain, signer::Signer};
-use collimate_http::{Bounded, PerClient, RateLimit, Server, ServerLimits};
+use collimate_http::{Bounded, Door, EventStreams, RateLimit, Server, ServerLimits, respond};
 use collimate_objects::Objects;
 use collimate_store::{ProofSystem, Store};
 use collimate_verifiers::VerifierPool;
 use prometheus::Registry;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
@@ -32,9 +32,7 @@ use crate::{
     inclusion::{self, Chain},
     metrics::Metrics,
     openapi::Document,
-    proofs,
-    respond::respond,
-    service,
+    proofs, service,
     shared::Shared,
     spool::Spool,
     submit_v1, sweep,
@@ -177,6 +175,7 @@ fn share(config: &GatewayConfig, parts: GatewayParts, spool: Spool, metrics: Met
     let verifiers =
         Verifiers::new(parts.verifiers, config.verifications.get(), config.queue_timeout);
     let max_bytes = verifiers.of(ProofSystem::Sp1).max_proof_bytes();
+    let shutdown = CancellationToken::new();
     let rules = |others| FormRules {
         proof: Field { name: paths::field::PROOF, max_bytes },
         others,
@@ -195,17 +194,23 @@ fn share(config: &GatewayConfig, parts: GatewayParts, spool: Spool, metrics: Met
         spool,
         form: rules(submit_v1::FIELDS),
         aligned_form: config.aligned_form.then(|| rules(aligned::FIELDS)),
-        client_rate: RateLimit::new(config.client_rate),
         account_rate: RateLimit::new(config.account_rate),
-        trusted_proxies: config.trusted_proxies,
         inclusion_time: config.inclusion_time,
         database_timeout: config.database_timeout,
-        event_interval: config.event_interval,
-        event_streams: Arc::new(Semaphore::new(config.max_event_streams.get())),
-        streams_of_clients: PerClient::default(),
-        max_streams_per_client: config.max_event_streams_per_client.get(),
+        door: Door {
+            trusted_proxies: config.trusted_proxies,
+            client_rate: RateLimit::new(config.client_rate),
+            metrics: metrics.requests.clone(),
+        },
+        streams: EventStreams::new(
+            config.max_event_streams.get(),
+            config.max_event_streams_per_client.get(),
+            config.event_interval,
+            metrics.streams.clone(),
+            shutdown.clone(),
+        ),
         metrics,
-        shutdown: CancellationToken::new(),
+        shutdown,
     }
 }
 
@@ -241,6 +246,6 @@ fn router(shared: &Arc<Shared>) -> Router {
             )
         })
         .layer(DefaultBodyLimit::max(shared.form.max_bytes()))
-        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), respond::<Shared>))
         .with_state(Arc::clone(shared))
 }

@@ -43,8 +43,6 @@ mod metrics;
 mod openapi;
 mod proofs;
 mod receipts;
-mod respond;
-mod rest;
 mod service;
 mod shared;
 mod spool;

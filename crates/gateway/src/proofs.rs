@@ -7,10 +7,11 @@ use collimate_api::{
     Problem, ProofAnswer, ProofStatus as ApiStatus, ProofsPage, paths, proofs::ProofsQuery,
 };
 use collimate_core::MAX_PROOFS_PER_RUN;
+use collimate_http::{Asked, page_limit};
 use collimate_store::{ProofStatus, SubmittedProof};
 
 use crate::{
-    ask::{Asked, OfProof, page_limit},
+    ask::OfProof,
     fault::Fault,
     shared::{Shared, seconds},
 };

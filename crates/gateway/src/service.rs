@@ -5,19 +5,19 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use collimate_api::{
     Info, Limits, Problem, RunAnswer, RunStatus as ApiStatus, RunsPage, paths,
     service::{Health, Readiness, RunsQuery},
 };
+use collimate_http::{Asked, page_limit};
 use collimate_store::{ProofSystem, Run, RunStatus, age_of};
 use collimate_verifiers::limits::{MAX_PUBLIC_VALUES_BYTES, MAX_VERIFYING_KEY_BYTES};
 use tokio::time::timeout;
 
 use crate::{
-    ask::{Asked, page_limit},
     fault::Fault,
     shared::{Shared, seconds},
 };
@@ -132,7 +132,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     get, path = paths::METRICS, tag = "service",
     responses((status = 200, description = "All metrics of the process", body = String, content_type = "text/plain"))
 )]
-pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Fault> {
+pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     shared.metrics.free_slots.set(gauge(shared.spool.free_slots() as u64));
     // Without the database the rest is still worth reading.
@@ -140,6 +140,5 @@ pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
         shared.metrics.queued.set(gauge(depth.count));
         shared.metrics.oldest_queued.set(gauge(depth.oldest.map_or(0, |at| age_of(at).as_secs())));
     }
-    let text = shared.metrics.render().map_err(|error| Fault::internal("metrics", &error))?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+    shared.metrics.family.page()
 }

@@ -8,10 +8,9 @@ use std::{
 use alloy::primitives::Address;
 use collimate_api::SigningDomain;
 use collimate_chain::signer::Signer;
-use collimate_http::{Bounded, ClientKey, PerClient, RateLimit};
+use collimate_http::{Bounded, Door, EventStreams, RateLimit, Service};
 use collimate_objects::Objects;
 use collimate_store::{Account, PaymentContract, RunId, Store};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,17 +37,21 @@ pub(crate) struct Shared {
     pub(crate) spool: Spool,
     pub(crate) form: FormRules,
     pub(crate) aligned_form: Option<FormRules>,
-    pub(crate) client_rate: RateLimit<ClientKey>,
     pub(crate) account_rate: RateLimit<Address>,
-    pub(crate) trusted_proxies: usize,
     pub(crate) inclusion_time: Duration,
     pub(crate) database_timeout: Duration,
-    pub(crate) event_interval: Duration,
-    pub(crate) event_streams: Arc<Semaphore>,
-    pub(crate) streams_of_clients: PerClient,
-    pub(crate) max_streams_per_client: usize,
+    pub(crate) door: Door,
+    pub(crate) streams: EventStreams,
     pub(crate) metrics: Metrics,
     pub(crate) shutdown: CancellationToken,
+}
+
+impl Service for Shared {
+    type Fault = Fault;
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
 }
 
 impl Shared {

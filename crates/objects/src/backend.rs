@@ -119,6 +119,14 @@ impl Backend {
         }
     }
 
+    /// Frees the name; it need not be taken.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), ObjectsError> {
+        match self.store.delete(&self.location(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(ObjectsError::from_store(name, e)),
+        }
+    }
+
     /// Brings a file that another writer made, and its name, to the disk. Nothing to do in a bucket.
     async fn sync(&self, name: &str) -> Result<(), ObjectsError> {
         let Some(folder) = &self.folder else { return Ok(()) };

@@ -123,6 +123,14 @@ impl Objects {
         self.backend.exists(&object_name(key)).await
     }
 
+    /// Takes an object away, which need not be there. Whoever calls this knows that nothing refers to it.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Removing it again is harmless.
+    pub async fn remove(&self, key: Key) -> Result<(), ObjectsError> {
+        self.backend.remove(&object_name(&key)).await
+    }
+
     /// Stores what a job produced. The job's first output stays: when there is one that can be read, its key is
     /// returned and `bytes` are not referred to.
     ///

@@ -21,8 +21,7 @@ use std::{
 
 use alloy::primitives::{Address, B256, U256};
 use collimate_batch::{Item, Part};
-use collimate_operator::ProofSystems;
-use collimate_verifiers::{ProgramKey, ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProgramKey, ProofSystemId, ProofSystems, VerifierPool};
 
 #[path = "../../verifiers/tests/suite/fixtures/mod.rs"]
 mod fixtures;
@@ -32,13 +31,16 @@ mod honest;
 #[path = "../tests/fast_mode/services.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod services;
+#[path = "../tests/support/mod.rs"]
+mod support;
 #[path = "../tests/fast_mode/world.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod world;
 
 use honest::Honest;
 use services::{operator_config, start_operator_of};
-use world::{Sample, World};
+use support::samples::Sample;
+use world::World;
 
 /// What a batch should take the verifiers alone.
 const BATCH_TIME: Duration = Duration::from_secs(3);
@@ -103,7 +105,7 @@ async fn operator(
     config.journal = world.folder.path().join(format!("journal-{}", honest.id));
     config.verifier_threads = threads;
     config.watch.poll_interval = Duration::from_millis(10);
-    let systems = ProofSystems::new([(honest.id.number(), honest.system.clone())]).unwrap();
+    let systems = ProofSystems::from_iter([(honest.id, honest.system.clone())]);
     let operator = start_operator_of(world, 0, config, systems).await;
     let started = Instant::now();
     let task = world.create_for(&batch).await;

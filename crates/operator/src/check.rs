@@ -10,7 +10,7 @@ use alloy::primitives::aliases::U96;
 use collimate_batch::{Downloader, Item, Manifest, Pointer};
 use collimate_tasks::Announced;
 use collimate_verifiers::{
-    ProgramKey, ProofSystem, Submission, VerifiedProof, VerifierPool,
+    ProgramKey, ProofSystem, ProofSystems, Submission, VerifiedProof, VerifierPool,
     limits::MAX_PUBLIC_VALUES_BYTES,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -20,8 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    OperatorConfig, OperatorError, ProofSystems, keys::KeyCache, limits::LEAST_MEMORY_BYTES,
-    metrics::Metrics,
+    OperatorConfig, OperatorError, keys::KeyCache, limits::LEAST_MEMORY_BYTES, metrics::Metrics,
 };
 
 /// Memory is counted in these.
@@ -53,13 +52,17 @@ impl Checker {
         metrics: Metrics,
     ) -> Result<Self, OperatorError> {
         let threads = config.verifier_threads;
-        let unusable = |error: std::io::Error| OperatorError::Config { reason: error.to_string() };
+        let unusable = |reason: String| OperatorError::Config { reason };
+        if systems.is_empty() {
+            return Err(unusable("it has no proof systems".to_owned()));
+        }
+        let pool = VerifierPool::new(threads, threads.get());
         let memory = config.memory_bytes.max(LEAST_MEMORY_BYTES) / MEMORY_UNIT;
         let memory_units = u32::try_from(memory).unwrap_or(u32::MAX);
         Ok(Self {
             downloader: Downloader::new(config.download.clone())?,
             systems,
-            pool: VerifierPool::new(threads, threads.get()).map_err(unusable)?,
+            pool: pool.map_err(|error| unusable(error.to_string()))?,
             threads: Arc::new(Semaphore::new(threads.get())),
             memory: Arc::new(Semaphore::new(memory_units as usize)),
             memory_units,
@@ -77,7 +80,7 @@ impl Checker {
     ) -> Result<(Pointer, Manifest), OperatorError> {
         let pointer: Pointer = task.pointer.parse()?;
         let manifest = self.downloader.manifest(&pointer, &task.task.batchMerkleRoot.0).await?;
-        let unsupported = systems_of(&manifest) & !self.systems.bits();
+        let unsupported = U96::wrapping_from(manifest.proving_systems() & !self.systems.bits());
         if !unsupported.is_zero() {
             return Err(OperatorError::Unsupported { systems: unsupported });
         }

@@ -1,21 +1,16 @@
-use std::{
-    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy::{
-    primitives::{Address, U256, aliases::U96},
+    primitives::{Address, U256},
     providers::DynProvider,
 };
 use collimate_attestation::SecretKey;
-use collimate_batch::{DownloadSettings, limits::MAX_PROVING_SYSTEM};
+use collimate_batch::DownloadSettings;
 use collimate_http::ServerLimits;
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::ProofSystem;
+use collimate_verifiers::ProofSystems;
 use prometheus::Registry;
 use reqwest::Url;
-
-use crate::OperatorError;
 
 /// How an operator works.
 #[derive(Debug, Clone)]
@@ -91,42 +86,4 @@ pub struct OperatorParts {
     pub systems: ProofSystems,
     /// Where its metrics are registered.
     pub metrics: Registry,
-}
-
-/// Verifiers by the id of their proof system.
-#[derive(Debug, Clone, Default)]
-pub struct ProofSystems(BTreeMap<u16, Arc<dyn ProofSystem>>);
-
-impl ProofSystems {
-    /// These verifiers.
-    ///
-    /// # Errors
-    /// [`OperatorError::Config`]: none, an id twice, or one that no task can name.
-    pub fn new(
-        systems: impl IntoIterator<Item = (u16, Arc<dyn ProofSystem>)>,
-    ) -> Result<Self, OperatorError> {
-        let mut by_id = BTreeMap::new();
-        for (id, system) in systems {
-            if id > MAX_PROVING_SYSTEM || by_id.insert(id, system).is_some() {
-                let reason = format!("proof system {id} is named twice, or is no proof system");
-                return Err(OperatorError::Config { reason });
-            }
-        }
-        match by_id.is_empty() {
-            true => Err(OperatorError::Config { reason: "it has no proof systems".to_owned() }),
-            false => Ok(Self(by_id)),
-        }
-    }
-
-    /// The verifier of a proof system.
-    #[must_use]
-    pub fn get(&self, id: u16) -> Option<&Arc<dyn ProofSystem>> {
-        self.0.get(&id)
-    }
-
-    /// Their ids as bits.
-    #[must_use]
-    pub fn bits(&self) -> U96 {
-        self.0.keys().fold(U96::ZERO, |bits, id| bits | U96::from(1) << usize::from(*id))
-    }
 }

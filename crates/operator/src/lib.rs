@@ -40,7 +40,7 @@ mod sign;
 mod status;
 mod worker;
 
-pub use config::{OperatorConfig, OperatorParts, ProofSystems};
+pub use config::{OperatorConfig, OperatorParts};
 pub use error::OperatorError;
 pub use service::{OperatorService, run};
 pub use status::{Delivery, TaskState, TaskView};

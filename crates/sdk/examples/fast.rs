@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
     let group = ProofGroup::new(vec![FastProof::verify(files.read()?)?])?;
 
     // An account that can pay for it.
-    let max_fee = client.sufficient_fee(&group).await?;
+    let max_fee = client.sufficient_fee().await?;
     let (contracts, batcher) = (client.fast_contracts().await?, client.batcher_address().await?);
     if contracts.account(batcher, signer.address()).await?.balance_wei.0 < max_fee {
         let payer = client.fast_payer(signer.clone(), &folder.join("journal")).await?;

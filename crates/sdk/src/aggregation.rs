@@ -96,7 +96,7 @@ impl Aggregation {
         provider.get_block_number().await.map_err(SdkError::node("eth_blockNumber"))
     }
 
-    /// Whether the contract says that a registered run covers this proof: `verifyProofInclusion` at the newest block.
+    /// Whether the contract says that a registered run, soft or hard, covers this proof: `verifyProofInclusion` at the newest block.
     ///
     /// # Errors
     /// [`SdkError::Node`].
@@ -115,6 +115,38 @@ impl Aggregation {
             .call()
             .await
             .map_err(SdkError::call("verifyProofInclusion"))
+    }
+
+    /// The same of hard runs alone, whose proof the contract verified itself: `verifyProofInclusionHard` at the newest block. Of other
+    /// runs it has the word of operators that hold a quorum of the stake.
+    ///
+    /// # Errors
+    /// [`SdkError::Node`].
+    pub async fn verify_inclusion_hard(
+        &self,
+        path: &[B256],
+        program_id: &ProgramId,
+        public_values: &[u8],
+    ) -> Result<bool, SdkError> {
+        self.service
+            .verifyProofInclusionHard(
+                path.to_vec(),
+                program_id.0.into(),
+                Bytes::copy_from_slice(public_values),
+            )
+            .call()
+            .await
+            .map_err(SdkError::call("verifyProofInclusionHard"))
+    }
+
+    /// The block since which a root is hard; `None` if it rests on the operators' word, or is not registered.
+    ///
+    /// # Errors
+    /// [`SdkError::Node`].
+    pub async fn hard_since(&self, root: B256) -> Result<Option<u64>, SdkError> {
+        let block = self.service.hardSince(root).call().await;
+        let block = block.map_err(SdkError::call("hardSince"))?;
+        Ok((block != 0).then_some(block))
     }
 
     /// Asks for the proof itself and for two forgeries: an altered public value and another program id.
@@ -157,8 +189,9 @@ impl Aggregation {
         let filter = self.service.ProofsAggregated_filter().topic1(root);
         let events = filter.from_block(block).to_block(block).query().await;
         let events = events.map_err(SdkError::call("eth_getLogs"))?;
+        // If there are two in one block, the second is that of the proof, which took the place of what operators signed falsely.
         let (event, log) =
-            events.into_iter().next().ok_or(SdkError::EventMissing { root, block })?;
+            events.into_iter().next_back().ok_or(SdkError::EventMissing { root, block })?;
         let run = self.run_of_event(&event, &log).await?;
         agree(root, "leaf count", &stored.leafCount, &run.leaf_count)?;
         agree(root, "blob hashes", &stored.blobHashes, &run.blob_hashes)?;

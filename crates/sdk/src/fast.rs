@@ -44,7 +44,7 @@
 //!     generator: signer.address(),
 //! };
 //! let group = ProofGroup::new(vec![FastProof::verify(files.read()?)?])?;
-//! let max_fee = client.sufficient_fee(&group).await?;
+//! let max_fee = client.sufficient_fee().await?;
 //! let kept = KeptGroups::new(Path::new("groups"));
 //! let progress: UploadProgress = Arc::new(|_, _| ());
 //! let sent = client.submit_group(group, max_fee, &signer, Some(&kept), &progress).await?;

@@ -4,7 +4,7 @@
 //!  NetworkProfile ──▶ Client ──┬─ Payments, Payer    credits, bought from the contract
 //!                              ├─ GatewayClient      submit, status, inclusion; receipts checked
 //!                              ├─ Aggregation        the chain's word for an inclusion
-//!                              └─ [`fast`]           fast mode: accounts, groups, verification data, tasks
+//!                              └─ fast               fast mode: accounts, groups, verification data, tasks
 //!
 //!  root | transaction | blocks ──▶ Aggregation ──▶ Run ──┐   contract, event and transaction agree
 //!                                                        ├─▶ RunContent ──▶ InclusionPath ──▶ InclusionBundle

@@ -262,6 +262,7 @@ mod tests {
             block: 3,
             service: Address::repeat_byte(1),
             sp1_verifier: Address::repeat_byte(2),
+            hard_verifier: None,
             registry: None,
             payments: Some(Address::repeat_byte(3)),
             fast_mode: Some(FastModeDeployment {

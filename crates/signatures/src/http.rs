@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -74,13 +74,7 @@ async fn health(State(intake): State<Arc<Intake>>) -> Response {
 }
 
 async fn metrics(State(intake): State<Arc<Intake>>) -> Response {
-    match intake.metrics.render() {
-        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "metrics");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    intake.metrics.family.page()
 }
 
 /// What is wrong on this side is logged, and said without its details.

@@ -114,9 +114,11 @@ CREATE TABLE fast_groups (
     CHECK ((status IN ('rejected', 'failed')) = (code IS NOT NULL)),
     CHECK ((code IS NULL) = (reason IS NULL))
 );
--- A nonce is held by one group, while it waits and when it was charged.
+-- A nonce is held by one group that waits or was charged. Not by one in a batch: if it was not charged its nonce is free again, and a
+-- reorganisation can take that block back after another group has it. The contract then charges whichever comes first.
 CREATE UNIQUE INDEX fast_groups_nonces ON fast_groups (batcher_id, account, first_nonce)
-    WHERE status IN ('accepted', 'batched') OR charged_wei > 0;
+    WHERE status = 'accepted' OR charged_wei > 0;
+CREATE INDEX fast_groups_batched ON fast_groups (batcher_id, account, first_nonce) WHERE status = 'batched';
 CREATE INDEX fast_groups_waiting ON fast_groups (batcher_id, sequence) WHERE status = 'accepted';
 CREATE INDEX fast_groups_of_batch ON fast_groups (batch_id) WHERE batch_id IS NOT NULL;
 -- Wallets that did not stand by their signature.
@@ -126,8 +128,8 @@ CREATE TRIGGER fast_groups_guard BEFORE INSERT OR UPDATE ON fast_groups FOR EACH
     'new>accepted', 'accepted>batched', 'accepted>rejected', 'batched>open', 'open>verified', 'open>failed',
     -- who was away sees several changes at once
     'batched>verified', 'batched>failed',
-    -- the batch could not be sent
-    'batched>accepted',
+    -- the batch could not be sent; and its nonce went to another group meanwhile
+    'batched>accepted', 'batched>rejected',
     -- a reorg took the end, or the task
     'verified>open', 'failed>open', 'open>batched', 'verified>batched', 'failed>batched',
     -- a task that was given up was mined all the same
@@ -141,6 +143,26 @@ CREATE TABLE fast_batch_groups (
     PRIMARY KEY (batch_id, position),
     UNIQUE (batch_id, group_id)
 );
+
+-- Which files each group has: SHA-256, their names in the object store.
+CREATE TABLE fast_group_files (
+    group_id bytea NOT NULL REFERENCES fast_groups (id),
+    key      bytea NOT NULL CHECK (octet_length(key) = 32),
+    PRIMARY KEY (group_id, key)
+);
+CREATE INDEX fast_group_files_by_key ON fast_group_files (key);
+
+-- Files of which it is not settled yet whether they stay: noted before they are stored, until a group with them got on chain, or they are
+-- taken away again because no group has them. A file that was never here is not the batcher's.
+CREATE TABLE fast_files (
+    batcher_id bigint NOT NULL REFERENCES batchers (id),
+    key        bytea NOT NULL CHECK (octet_length(key) = 32),
+    -- When it was noted last.
+    seen_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (batcher_id, key)
+);
+CREATE INDEX fast_files_by_age ON fast_files (batcher_id, seen_at);
+CREATE INDEX fast_files_by_key ON fast_files (key);
 
 -- History. Written by a trigger, so that no change can forget it.
 CREATE TABLE fast_group_events (

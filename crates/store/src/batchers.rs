@@ -12,13 +12,16 @@
 
 mod batches;
 mod compare;
+mod files;
 mod groups;
+mod overtaken;
 mod tasks;
 
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
 pub use compare::BatchOnChain;
+pub use files::UnusedFiles;
 
 use crate::store::to_i64;
 use crate::{BatchStatus, GroupStatus, Store, StoreError};
@@ -67,6 +70,8 @@ pub struct NewGroup {
     pub bytes: u64,
     /// Its items, JSON.
     pub items: String,
+    /// Its distinct files, by SHA-256.
+    pub files: Vec<[u8; 32]>,
     /// Fast commitments of its proofs, in the order of their nonces.
     pub commitments: Vec<[u8; 32]>,
     /// Ids of the proof systems in it.
@@ -327,6 +332,15 @@ pub struct TaskOnChain {
     pub added: u128,
     /// Wei that each group's user paid, in the order of the batch.
     pub charges: Vec<u128>,
+}
+
+/// Codes and reasons, as users read them, of groups that end with what the chain did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupEnds<'a> {
+    /// What was paid for it was given back.
+    pub refunded: (&'a str, &'a str),
+    /// Another group of the account was charged for its nonces.
+    pub overtaken: (&'a str, &'a str),
 }
 
 /// What the chain did.

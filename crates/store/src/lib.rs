@@ -53,8 +53,8 @@ mod transactions;
 pub use audit::{CreditedPurchase, Violation};
 pub use batchers::{
     Admission, BatchOnChain, BatcherAccount, BatcherKey, BatcherLedger, FastBatch, FastGroup,
-    GroupChange, NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact, TaskOfBatch,
-    TaskOnChain, WaitingGroup,
+    GroupChange, GroupEnds, NewBatch, NewGroup, OnChainAccount, PaidPrice, Standing, TaskFact,
+    TaskOfBatch, TaskOnChain, UnusedFiles, WaitingGroup,
 };
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;

@@ -186,7 +186,7 @@ impl GroupStatus {
         matches!(
             (self, next),
             (Accepted, Batched | Rejected | Open | Verified | Failed)
-                | (Batched, Accepted | Open | Verified | Failed)
+                | (Batched, Accepted | Rejected | Open | Verified | Failed)
                 | (Open, Verified | Failed | Batched)
                 | (Verified, Open | Batched)
                 | (Failed, Open | Batched)

@@ -6,7 +6,7 @@ use crate::{
     ProofSystem,
     circom::CircomGroth16Bn254,
     gnark::{GnarkGroth16Bn254, GnarkPlonkBls12_381, GnarkPlonkBn254},
-    risc0::{Risc0Composite, Risc0Groth16, Risc0Succinct},
+    risc0::{Risc0Composite, Risc0Groth16, Risc0Groth16V2, Risc0Succinct, Risc0SuccinctV2},
     sp1::{Sp1Compressed, Sp1Groth16, Sp1Plonk},
 };
 
@@ -38,6 +38,10 @@ pub enum ProofSystemId {
     GnarkPlonkBls12_381 = 8,
     /// [`CircomGroth16Bn254`]
     CircomGroth16Bn254 = 9,
+    /// [`Risc0SuccinctV2`]
+    Risc0SuccinctV2 = 10,
+    /// [`Risc0Groth16V2`]
+    Risc0Groth16V2 = 11,
 }
 
 /// A number or name of no proof system.
@@ -58,7 +62,7 @@ impl ProofSystemId {
     pub const MAX: u16 = 95;
 
     /// All of them, by number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Sp1Compressed,
         Self::Sp1Groth16,
         Self::Sp1Plonk,
@@ -69,6 +73,8 @@ impl ProofSystemId {
         Self::GnarkPlonkBn254,
         Self::GnarkPlonkBls12_381,
         Self::CircomGroth16Bn254,
+        Self::Risc0SuccinctV2,
+        Self::Risc0Groth16V2,
     ];
 
     /// The number, as contracts take it.
@@ -91,6 +97,8 @@ impl ProofSystemId {
             Self::GnarkPlonkBn254 => "gnark-plonk-bn254",
             Self::GnarkPlonkBls12_381 => "gnark-plonk-bls12-381",
             Self::CircomGroth16Bn254 => "circom-groth16-bn254",
+            Self::Risc0SuccinctV2 => "risc0-succinct-v2",
+            Self::Risc0Groth16V2 => "risc0-groth16-v2",
         }
     }
 
@@ -108,6 +116,8 @@ impl ProofSystemId {
             Self::GnarkPlonkBn254 => Arc::new(GnarkPlonkBn254),
             Self::GnarkPlonkBls12_381 => Arc::new(GnarkPlonkBls12_381),
             Self::CircomGroth16Bn254 => Arc::new(CircomGroth16Bn254),
+            Self::Risc0SuccinctV2 => Arc::new(Risc0SuccinctV2),
+            Self::Risc0Groth16V2 => Arc::new(Risc0Groth16V2),
         }
     }
 }

@@ -13,12 +13,13 @@
 //! | module | proof systems | program id |
 //! |---|---|---|
 //! | [`sp1`] | SP1 6: compressed, Groth16, Plonk | `bytes32()` of the verifying key |
-//! | `risc0` | RISC Zero 3: composite, succinct, Groth16 | image id |
+//! | `risc0` | RISC Zero 3: composite, succinct, Groth16; 2.2 and 2.3: succinct, Groth16 | image id |
 //! | `gnark` | Groth16 over BN254, Plonk over BN254 and BLS12-381 | keccak256 of the verifying key |
 //! | `circom` | snarkjs' Groth16 over BN254 | keccak256 of the verifying key |
 //!
 //! Each has its number in `ProofSystemId`, by which contracts and batches name it, and its page in
-//! `docs/proof-systems`. All but SP1 are behind the feature `every-system`, which is on by default.
+//! `docs/proof-systems`; `ProofSystems` is what one process verifies. All but SP1 are behind the feature `every-system`, which is on
+//! by default.
 //!
 //! A compressed proof file of SP1 has one accepted encoding: it is parsed, encoded again and compared. Not covered by the
 //! proof are its version label, which must be the current one, and the optional `tee_proof` at its end, which is
@@ -48,9 +49,13 @@ mod pool;
 pub mod risc0;
 pub mod sp1;
 mod system;
+#[cfg(feature = "every-system")]
+mod systems;
 
 pub use error::VerifyError;
 #[cfg(feature = "every-system")]
 pub use id::{ProofSystemId, UnknownProofSystem};
 pub use pool::VerifierPool;
 pub use system::{ProgramKey, ProofSystem, Sp1Claims, Submission, VerifiedProof, verify_guarded};
+#[cfg(feature = "every-system")]
+pub use systems::ProofSystems;

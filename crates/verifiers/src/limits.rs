@@ -14,17 +14,19 @@ pub const MAX_RISC0_COMPOSITE_BYTES: usize = 8 << 20;
 /// A succinct receipt of RISC Zero has one shape of about 223 kB, besides its journal.
 pub const MAX_RISC0_SUCCINCT_BYTES: usize = 1 << 20;
 
-/// A Groth16 proof over BN254 has 164 bytes from gnark and 256 from snarkjs; a seal of RISC Zero has 260.
+/// A Groth16 proof over BN254 has 164 bytes from gnark, 32 more for each commitment, and 256 from snarkjs; a seal of RISC Zero
+/// has 260.
 pub const MAX_GROTH16_PROOF_BYTES: usize = 1 << 10;
 
 /// A Plonk proof of gnark has 520 bytes over BN254, 664 over BLS12-381.
 pub const MAX_PLONK_PROOF_BYTES: usize = 2 << 10;
 
-/// How many commitments (`api.Commit`) a circuit of gnark's Plonk may have: each is a point and a number more in the
-/// proof. gnark's range checks and emulated fields share one.
-pub const MAX_PLONK_COMMITMENTS: u32 = 8;
+/// How many commitments (`api.Commit`) a circuit of gnark may have: each is a point more in the proof, and a pairing more for
+/// Groth16, a number more for Plonk. gnark's range checks and emulated fields share one.
+pub const MAX_GNARK_COMMITMENTS: u32 = 8;
 
-/// Verifying keys of Groth16 have a point for each public input, of which [`MAX_PUBLIC_VALUES_BYTES`] has 2,048: 131 kB.
+/// Verifying keys of Groth16 have a point for each public input, of which [`MAX_PUBLIC_VALUES_BYTES`] has 2,048: 131 kB, half
+/// of that from gnark, which adds 132 bytes for each commitment and 8 for each public input that is hashed with it.
 /// Those of gnark's Plonk have 49 kB.
 pub const MAX_CIRCUIT_KEY_BYTES: usize = 160 << 10;
 

@@ -15,6 +15,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
     WatcherConfig, WatcherError,
+    ledger::Outcome,
     limits::{ALERT_TIMEOUT, ALERT_TRIES, FIRST_PAUSE, MAX_PAUSE},
     metrics::Metrics,
 };
@@ -66,25 +67,29 @@ impl Alarm {
             .map_err(|source| WatcherError::Evidence { path, source })
     }
 
-    /// Tells of a mismatch; returns whether the webhook took it, or there is none.
-    pub(crate) async fn raise(&self, task: B256, leaf: u32, code: &str) -> bool {
-        let file = self.file_of(task, leaf);
+    /// Tells what was found of a proof that operators signed; returns whether the webhook took it, or there is none.
+    pub(crate) async fn raise(&self, task: B256, leaf: u32, outcome: &Outcome) -> bool {
+        let (alert, code) = (outcome.as_str(), outcome.code());
+        // That a proof is not taken shows itself to whoever has the same verifier.
+        let is_proven = matches!(outcome, Outcome::Mismatch { .. });
+        let evidence = is_proven.then(|| self.file_of(task, leaf).display().to_string());
         tracing::error!(
             %task,
             leaf,
+            alert,
             code,
-            evidence = %file.display(),
-            "operators signed a batch with a proof that does not hold"
+            evidence = evidence.as_deref(),
+            "operators signed a batch with a proof that does not hold, or that no verifier takes"
         );
         let Some(url) = &self.webhook else { return true };
         let body = json!({
-            "alert": "mismatch",
+            "alert": alert,
             "chainId": self.chain_id,
             "serviceManager": self.service_manager,
             "taskId": task,
             "leaf": leaf,
             "code": code,
-            "evidence": file.display().to_string(),
+            "evidence": evidence,
         });
         let mut pause = FIRST_PAUSE;
         for _ in 0..ALERT_TRIES {
@@ -102,7 +107,7 @@ impl Alarm {
             pause = longer(pause);
         }
         self.metrics.alerts.with_label_values(&["failed"]).inc();
-        tracing::error!(%task, leaf, "nobody was told of a mismatch: the webhook does not answer");
+        tracing::error!(%task, leaf, "nobody was told of an alert: the webhook does not answer");
         false
     }
 }

@@ -1,12 +1,12 @@
 //! Whether a sampled proof holds.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use collimate_batch::{BatchError, Downloader, Item, Manifest, Part, Pointer};
 use collimate_evidence::{Judgement, judge, submission};
 use collimate_verifiers::{
-    ProofSystem, Submission, VerifiedProof, VerifierPool, VerifyError,
+    ProofSystem, ProofSystems, Submission, VerifiedProof, VerifierPool, VerifyError,
     limits::MAX_PUBLIC_VALUES_BYTES,
 };
 use tokio::{
@@ -28,7 +28,7 @@ const MEMORY_UNIT: u64 = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct Checker {
     downloader: Downloader,
-    systems: BTreeMap<u16, Arc<dyn ProofSystem>>,
+    systems: ProofSystems,
     pool: VerifierPool,
     /// One for each thread of the pool, held until the verification has really ended.
     threads: Arc<Semaphore>,
@@ -50,22 +50,22 @@ pub(crate) struct Files {
 /// What became of a check.
 #[derive(Debug)]
 pub(crate) enum Finding {
-    /// Nothing to raise an alert about.
-    Quiet(Outcome),
+    /// Nothing that a file could prove.
+    Settled(Outcome),
     /// The verifier refuses these bytes.
     Refused(VerifyError, Files),
 }
 
 impl Finding {
     fn undecided(error: &WatcherError) -> Self {
-        Self::Quiet(Outcome::Undecided { code: error.code().to_owned() })
+        Self::Settled(Outcome::Undecided { code: error.code().to_owned() })
     }
 }
 
 impl Checker {
     pub(crate) fn new(
         config: &WatcherConfig,
-        systems: BTreeMap<u16, Arc<dyn ProofSystem>>,
+        systems: ProofSystems,
         metrics: Metrics,
     ) -> Result<Self, WatcherError> {
         let unusable = |reason: String| WatcherError::Config { reason };
@@ -102,11 +102,11 @@ impl Checker {
     /// Downloads one proof and verifies it.
     pub(crate) async fn check(&self, item: &Item, pointer: &Pointer) -> Finding {
         let system = item.proving_system;
-        let Some(verifier) = self.systems.get(&system) else {
+        let Some(verifier) = self.systems.get(system) else {
             return Finding::undecided(&WatcherError::UnknownSystem { system });
         };
         if let Some(error) = too_large(verifier.as_ref(), item) {
-            return Finding::Quiet(Outcome::Undecided { code: error.code().to_owned() });
+            return Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() });
         }
         let bytes = item.parts().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
@@ -119,7 +119,7 @@ impl Checker {
             // No bytes have what the manifest says of them, or nobody gives them: they cannot be had.
             Err(error) => {
                 tracing::warn!(%error, "a sampled proof is not available");
-                return Finding::Quiet(Outcome::Unavailable { code: error.code().to_owned() });
+                return Finding::Settled(Outcome::Unavailable { code: error.code().to_owned() });
             }
         };
         let submitted = submission(
@@ -133,11 +133,14 @@ impl Checker {
             Err(error) => return Finding::undecided(&error),
         };
         match judge(item, &files.public_inputs, answer) {
-            Judgement::Holds => Finding::Quiet(Outcome::Holds),
+            Judgement::Holds => Finding::Settled(Outcome::Holds),
             Judgement::Refused(error) => Finding::Refused(error, files),
+            Judgement::Undecided(
+                error @ (VerifyError::TooLarge { .. } | VerifyError::Unsupported { .. }),
+            ) => Finding::Settled(Outcome::Unsignable { code: error.code().to_owned() }),
             Judgement::Undecided(error) => {
                 tracing::warn!(%error, "a sampled proof cannot be decided about");
-                Finding::Quiet(Outcome::Undecided { code: error.code().to_owned() })
+                Finding::Settled(Outcome::Undecided { code: error.code().to_owned() })
             }
         }
     }

@@ -1,7 +1,4 @@
-use std::{
-    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc,
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy::{
     primitives::{Address, B256},
@@ -10,7 +7,7 @@ use alloy::{
 use collimate_batch::DownloadSettings;
 use collimate_http::ServerLimits;
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::ProofSystem;
+use collimate_verifiers::ProofSystems;
 use prometheus::Registry;
 use reqwest::Url;
 
@@ -93,7 +90,7 @@ pub struct WatcherConfig {
     pub memory_bytes: u64,
     /// Rounds through all mirrors, with growing pauses between them, after which an object counts as unavailable.
     pub download_tries: NonZeroUsize,
-    /// Gets a `POST` with JSON for each mismatch.
+    /// Gets a `POST` with JSON for each proof that nobody should have signed: `alert` is `mismatch` or `unsignable`.
     pub alert_webhook: Option<Url>,
 }
 
@@ -160,8 +157,8 @@ impl WatcherConfig {
 pub struct WatcherParts {
     /// The Ethereum node.
     pub provider: DynProvider,
-    /// What it verifies, by the id of the proof system.
-    pub systems: BTreeMap<u16, Arc<dyn ProofSystem>>,
+    /// What it verifies.
+    pub systems: ProofSystems,
     /// Where its metrics are registered.
     pub metrics: Registry,
 }

@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -70,11 +70,5 @@ async fn health(State(worker): State<Arc<Worker>>) -> Response {
 }
 
 async fn metrics(State(worker): State<Arc<Worker>>) -> Response {
-    match worker.metrics.render(&summary(&worker)) {
-        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "metrics");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    worker.metrics.page(&summary(&worker))
 }

@@ -12,7 +12,9 @@
 //! - **Never a false alarm.** A mismatch is reported only if the manifest is the one whose hash is in the task's pointer, its root is
 //!   the task's, the downloaded bytes have its hashes, the native verifier refuses them, the evidence that was put together
 //!   passes [`collimate_evidence::check()`], and the chain has the task as verified. A time-out, a download that failed, a proof
-//!   system that is not verified here, a proof over a limit of size: each is counted, as something else.
+//!   system that is not verified here: each is counted, as something else. A proof over its verifier's limit of size, or of a
+//!   kind that it does not take, is told of under a name of its own: no honest operator of this version signs it, and an attacker would
+//!   hide a bad proof there, where nobody can find out what it shows.
 //! - **Unforeseeable samples.** Which leaves are checked follows from the seed and the task's id alone ([`sample()`]): the same
 //!   again for whoever knows the seed, and unknown to whoever makes a batch. So the seed is secret; it is in the ledger only.
 //! - **Nothing twice, nothing lost.** What was found is on disk before anything follows from it; after a crash the ledger says
@@ -33,8 +35,9 @@
 //! |---|---|
 //! | `holds` | verified |
 //! | `mismatch` | it does not hold: there is a file of evidence |
+//! | `unsignable` | larger than its verifier takes, or of a kind that it does not take: somebody is told, without a file of evidence |
 //! | `unavailable` | its bytes could not be had |
-//! | `undecided` | not verified here, too large, too slow, or the verifier panicked |
+//! | `undecided` | not verified here, too slow, or the verifier panicked |
 
 mod alert;
 mod announcement;

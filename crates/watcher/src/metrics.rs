@@ -1,14 +1,14 @@
 //! What a watcher counts, in one place: names, units, descriptions.
 
-use prometheus::{
-    Encoder, Gauge, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use axum::response::Response;
+use collimate_http::MetricFamily;
+use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::Summary;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    family: MetricFamily,
     /// Since the start, by outcome.
     pub(crate) checks: IntCounterVec,
     /// By whether the webhook took them.
@@ -23,50 +23,43 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(registry: Registry) -> Result<Self, prometheus::Error> {
-        let opts = |name: &str, help: &str| Opts::new(format!("collimate_watcher_{name}"), help);
-        let metrics = Self {
-            checks: IntCounterVec::new(
-                opts("checks_total", "Sampled proofs that were checked since the start"),
+        let family = MetricFamily::new(registry, "collimate_watcher");
+        Ok(Self {
+            checks: family.counters(
+                "checks_total",
+                "Sampled proofs that were checked since the start",
                 &["outcome"],
             )?,
-            alerts: IntCounterVec::new(
-                opts("alerts_total", "Alerts that the webhook took, or not"),
+            alerts: family.counters(
+                "alerts_total",
+                "Alerts that the webhook took, or not",
                 &["outcome"],
             )?,
-            verifying: IntGauge::with_opts(opts(
+            verifying: family.gauge(
                 "verifications_running",
                 "Verifications that have not ended, also those that nobody waits for any more",
-            ))?,
-            last_block: IntGauge::with_opts(opts(
-                "last_block",
-                "Newest block that the ledger notes",
-            ))?,
-            batches: IntGaugeVec::new(
-                opts("batches", "Batches of the ledger that a quorum signed"),
+            )?,
+            last_block: family.gauge("last_block", "Newest block that the ledger notes")?,
+            batches: family.gauges(
+                "batches",
+                "Batches of the ledger that a quorum signed",
                 &["state"],
             )?,
-            proofs: IntGaugeVec::new(
-                opts("proofs", "Proofs of those batches; all, and the chosen ones by outcome"),
+            proofs: family.gauges(
+                "proofs",
+                "Proofs of those batches; all, and the chosen ones by outcome",
                 &["outcome"],
             )?,
-            seen: Gauge::with_opts(opts(
+            seen: family.float_gauge(
                 "one_bad_proof_seen",
                 "Probability that one bad proof anywhere in them would have been seen",
-            ))?,
-            registry: registry.clone(),
-        };
-        registry.register(Box::new(metrics.checks.clone()))?;
-        registry.register(Box::new(metrics.alerts.clone()))?;
-        registry.register(Box::new(metrics.verifying.clone()))?;
-        registry.register(Box::new(metrics.last_block.clone()))?;
-        registry.register(Box::new(metrics.batches.clone()))?;
-        registry.register(Box::new(metrics.proofs.clone()))?;
-        registry.register(Box::new(metrics.seen.clone()))?;
-        Ok(metrics)
+            )?,
+            family,
+        })
     }
 
-    /// Everything in the registry, in Prometheus's text form.
-    pub(crate) fn render(&self, summary: &Summary) -> Result<Vec<u8>, prometheus::Error> {
+    /// Everything in the registry, with what the ledger says now.
+    pub(crate) fn page(&self, summary: &Summary) -> Response {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.last_block.set(gauge(summary.last_block.unwrap_or(0)));
         for (state, count) in [
@@ -81,14 +74,13 @@ impl Metrics {
             ("all", summary.proofs),
             ("holds", summary.holds),
             ("mismatch", summary.mismatches),
+            ("unsignable", summary.unsignable),
             ("unavailable", summary.unavailable),
             ("undecided", summary.undecided),
         ] {
             self.proofs.with_label_values(&[outcome]).set(gauge(count));
         }
         self.seen.set(summary.seen.one_bad_proof);
-        let mut text = vec![];
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
+        self.family.page()
     }
 }

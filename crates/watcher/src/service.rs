@@ -139,6 +139,7 @@ pub(crate) fn summary(worker: &Worker) -> Summary {
             sampled: sums.sampled,
             holds: sums.holds,
             mismatches: sums.mismatches,
+            unsignable: sums.unsignable,
             unavailable: sums.unavailable,
             undecided: sums.undecided,
             seen: sums.seen(),

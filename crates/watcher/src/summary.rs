@@ -36,6 +36,9 @@ pub struct Summary {
     pub holds: u64,
     /// Chosen ones that do not.
     pub mismatches: u64,
+    /// Chosen ones that their verifier does not take, by size or kind: no honest operator signs them.
+    #[serde(default)]
+    pub unsignable: u64,
     /// Chosen ones whose bytes could not be had.
     pub unavailable: u64,
     /// Chosen ones about which nothing was found out.
@@ -45,7 +48,7 @@ pub struct Summary {
 }
 
 /// Probabilities that at least one of some bad proofs among [`Summary::proofs`] would have been seen, by [`probability_seen`]; only
-/// what holds or does not counts as checked. They say nothing of batches whose manifest could not be had.
+/// what holds, does not, or is unsignable (whoever hides a bad proof in one is seen) counts as checked. They say nothing of batches whose manifest could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
@@ -70,6 +73,7 @@ pub(crate) struct Sums {
     pub(crate) sampled: u64,
     pub(crate) holds: u64,
     pub(crate) mismatches: u64,
+    pub(crate) unsignable: u64,
     pub(crate) unavailable: u64,
     pub(crate) undecided: u64,
     /// Logarithm of the probability that one bad proof in each of them was missed.
@@ -91,11 +95,11 @@ impl Sums {
             match outcome {
                 Outcome::Holds => add(&mut self.holds, 1),
                 Outcome::Mismatch { .. } => add(&mut self.mismatches, 1),
+                Outcome::Unsignable { .. } => add(&mut self.unsignable, 1),
                 Outcome::Unavailable { .. } => add(&mut self.unavailable, 1),
                 Outcome::Undecided { .. } => add(&mut self.undecided, 1),
             }
-            let is_verdict = matches!(outcome, Outcome::Holds | Outcome::Mismatch { .. });
-            add(&mut checked, u64::from(is_verdict));
+            add(&mut checked, u64::from(outcome.is_verdict()));
         }
         if let Some((leaves, sample)) = &batch.opened {
             add(&mut self.proofs, (*leaves).into());
@@ -105,7 +109,7 @@ impl Sums {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        let checked = self.holds.saturating_add(self.mismatches);
+        let checked = self.holds.saturating_add(self.mismatches).saturating_add(self.unsignable);
         let among = |bad| probability_seen(self.proofs, checked, bad);
         Seen {
             one_bad_proof: among(1),
@@ -138,7 +142,7 @@ pub enum BatchState {
 pub struct LeafView {
     /// Its place in the manifest, from 0.
     pub leaf: u32,
-    /// `holds`, `mismatch`, `unavailable` or `undecided`.
+    /// `holds`, `mismatch`, `unsignable`, `unavailable` or `undecided`.
     pub outcome: String,
     /// Code of the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -122,8 +122,8 @@ impl Worker {
             }
         }
         let untold = self.ledger.read(|state| state.batch(task).map(|batch| batch.untold()));
-        for (leaf, code) in untold.unwrap_or_default() {
-            let delivered = self.alarm.raise(task, leaf, &code).await;
+        for (leaf, outcome) in untold.unwrap_or_default() {
+            let delivered = self.alarm.raise(task, leaf, &outcome).await;
             self.ledger.append(vec![Entry::Alerted { task, leaf, delivered }]).await?;
         }
         Ok(())
@@ -186,7 +186,7 @@ impl Worker {
     ) -> Result<(), WatcherError> {
         let task = batch.signed.task;
         let outcome = match self.checker.check(item, &batch.pointer).await {
-            Finding::Quiet(outcome) => outcome,
+            Finding::Settled(outcome) => outcome,
             Finding::Refused(error, files) => self.prove(batch, leaf, &error, files).await?,
         };
         self.metrics.checks.with_label_values(&[outcome.as_str()]).inc();

@@ -38,6 +38,8 @@ type artifacts struct{ proof, key io.WriterTo }
 
 var samples = []sample{
 	{"mimc_preimage", ecc.BN254, groth16Proof, &preimage{}, knownPreimage()},
+	{"of_age", ecc.BN254, groth16Proof, &ofAge{}, knownAdult()},
+	{"card_shuffles", ecc.BN254, groth16Proof, &shuffles{}, knownShuffles()},
 	{"membership", ecc.BN254, plonkProof, &membership{}, knownMember()},
 	{"eddsa_signature", ecc.BLS12_381, plonkProof, &signed{}, signedMessage()},
 }

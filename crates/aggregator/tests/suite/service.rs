@@ -24,7 +24,7 @@ use collimate_chain::{
     provider::{Timeouts, connect},
     tx::{RevertDecoder, TxConfig, TxManager},
 };
-use collimate_contracts::{DeployConfig, Sp1Verification, decode_revert, deploy};
+use collimate_contracts::{DeployConfig, HardVerifier, Sp1Verification, decode_revert, deploy};
 use collimate_prover_client::{AggregationPrograms, JobId};
 use collimate_store::{Deployment, ProofStatus, ProofsOfFailedRun, Run, RunStatus};
 use collimate_verifiers::VerifierPool;
@@ -84,7 +84,9 @@ impl World {
         let program = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
         let config = DeployConfig {
             program_id: B256::from(program.0),
-            verification: Sp1Verification::Existing(receipt.contract_address.unwrap()),
+            verification: Sp1Verification::Hard(HardVerifier::Existing(
+                receipt.contract_address.unwrap(),
+            )),
             risc0: None,
             payments: None,
             fast_mode: None,
@@ -221,6 +223,30 @@ async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {
     given_up.await.unwrap();
     let mut troubles = service.troubles.clone();
     troubles.wait_for(|troubles| !troubles.contains_key(&FIRST)).await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_runs_that_cannot_go_on_do_not_hold_up_the_next() {
+    let world = World::start(ACCEPTS_ALL).await;
+    let prover = prover_of_the_committed_run(&world.stores, BTreeSet::new());
+    let service = world.serve(&prover, PlanSettings::default(), WHEN_ASKED).await;
+    // As many as are worked on side by side.
+    for (run, text) in (1..).zip(["no proof", "nor this", "nor that", "nor the last"]) {
+        let (_, bad) = world.stores.queue_text(text).await;
+        prover.poisoned.lock().unwrap().insert(bad.0);
+        world.stores.store.request_run(&world.deployment).await.unwrap();
+        world.reaches(run, RunStatus::Proving).await;
+    }
+    world.stores.queue_samples().await;
+    world.stores.store.request_run(&world.deployment).await.unwrap();
+    assert_eq!(world.reaches(5, RunStatus::Final).await.leaf_count, 4);
+    for run in 1..=4 {
+        assert_eq!(world.run(run).await.unwrap().status, RunStatus::Proving, "nothing is lost");
+    }
+    let mut troubles = service.troubles.clone();
+    let told = |troubles: &Troubles| troubles.values().filter(|told| told.is_lasting()).count();
+    troubles.wait_for(|troubles| told(troubles) == 4).await.unwrap();
     service.stop().await;
 }
 

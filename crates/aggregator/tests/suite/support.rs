@@ -95,7 +95,12 @@ impl Stores {
 
     /// A proof that slipped through the door: a file that is none.
     pub(crate) async fn queue_nonsense(&self) -> (ProofId, Key) {
-        let object = self.objects.put(&b"no proof"[..]).await.unwrap();
+        self.queue_text("no proof").await
+    }
+
+    /// Another one of the kind.
+    pub(crate) async fn queue_text(&self, text: &'static str) -> (ProofId, Key) {
+        let object = self.objects.put(text.as_bytes()).await.unwrap();
         let member = Member {
             object,
             program_id: collimate_core::ProgramId::from_sp1_words([3; 8]),

@@ -119,7 +119,7 @@ pub struct BatchAnswer {
 
 /// Query of `GET /v1/batcher/batches`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct BatchesQuery {
     /// Only those after this number: the page before's `next`.

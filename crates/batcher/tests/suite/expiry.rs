@@ -6,7 +6,8 @@ use crate::{
     group::group,
     samples::sample,
     services::start,
-    world::{ETHER, RESPONSE_BLOCKS, World, until, user},
+    support::network::{RESPONSE_BLOCKS, until},
+    world::{ETHER, World, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,8 +25,8 @@ use reqwest::{
 };
 
 use crate::{
-    samples::Sample,
     services::Running,
+    support::samples::Sample,
     world::{CHAIN, ETHER, World},
 };
 

@@ -12,6 +12,7 @@ mod batches;
 mod choice;
 mod expiry;
 mod group;
+mod interface;
 mod operators;
 mod refusals;
 mod reorgs;
@@ -19,6 +20,9 @@ mod requests;
 mod restarts;
 mod samples;
 mod services;
+#[path = "../../../operator/tests/support/mod.rs"]
+mod support;
+mod unused;
 mod wallets;
 mod whole_way;
 mod world;

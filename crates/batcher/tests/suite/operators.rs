@@ -8,7 +8,10 @@ use collimate_contracts::fast_mode::{Task, response_message, task_id};
 use collimate_store::FastBatch;
 use collimate_tasks::ServiceManager;
 
-use crate::world::{CHAIN, World, key, wallet};
+use crate::{
+    support::network::{key, wallet},
+    world::{CHAIN, World},
+};
 
 impl World {
     /// The task of a batch that is on chain.

@@ -14,7 +14,8 @@ use crate::{
     group::{MAX_FEE, Request, group, message, now, problem, signed},
     samples::sample,
     services::{hoarding, start_with},
-    world::{CHAIN, ETHER, World, until, user},
+    support::network::until,
+    world::{CHAIN, ETHER, World, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +48,7 @@ async fn proofs_that_do_not_hold_are_named_with_the_verifiers_code() {
         assert!(problem.verifier_code.unwrap().starts_with("VER-"), "{number}");
     }
     // A proof of another program than the one that is named.
-    let mut request = group(&world, &alice, 0, &[honest.clone()]);
+    let mut request = group(&world, &alice, 0, std::slice::from_ref(&honest));
     let mut other = honest.clone();
     other.item.program_id = sample(1).item.program_id;
     let relabelled = group(&world, &alice, 0, &[other]);
@@ -66,8 +67,10 @@ async fn groups_that_are_not_what_was_signed_are_refused() {
     let batcher = start_with(&world, hoarding(&world)).await;
     let alice = user(1);
     world.deposit(alice.address(), ETHER).await;
-    let both = [sample(0), sample(1)];
-    let honest = group(&world, &alice, 0, &both);
+    // Somebody who could pay, and did not sign.
+    world.deposit(user(2).address(), ETHER).await;
+    let all = [sample(0), sample(1), sample(2)];
+    let honest = group(&world, &alice, 0, &all);
     let spoil = |change: &dyn Fn(&mut Request)| {
         let mut request = honest.clone();
         change(&mut request);
@@ -75,10 +78,10 @@ async fn groups_that_are_not_what_was_signed_are_refused() {
     };
     for (number, (request, code)) in [
         // Other items than the root's.
-        (spoil(&|request| request.items.swap(0, 1)), Code::WrongGroup),
-        (spoil(&|request| drop(request.items.pop())), Code::WrongGroup),
+        (spoil(&|request| request.items.swap(0, 2)), Code::WrongGroup),
+        (spoil(&|request| request.items.truncate(1)), Code::WrongGroup),
         (spoil(&|request| request.items[0].generator = Address::repeat_byte(1)), Code::WrongGroup),
-        (spoil(&|request| request.authorization.proof_count = 3), Code::WrongGroup),
+        (spoil(&|request| request.authorization.proof_count = 4), Code::WrongGroup),
         (spoil(&|request| request.items.clear()), Code::WrongGroup),
         // Other fields than those that were signed.
         (spoil(&|request| request.authorization.max_fee.0 += 1), Code::BadSignature),

@@ -10,16 +10,12 @@ use crate::{
     group::group,
     samples::sample,
     services::{Running, quick, start, start_with},
-    world::{ETHER, World, until, user},
+    support::network::until,
+    world::{ETHER, World, user},
 };
 
-/// Waits until a group is not at a status any more, or is there with another task.
-async fn moved_on(
-    world: &World,
-    batcher: &crate::services::Running,
-    id: alloy::primitives::B256,
-    from: alloy::primitives::B256,
-) -> alloy::primitives::B256 {
+/// Waits until a group has another task.
+async fn moved_on(world: &World, batcher: &Running, id: B256, from: B256) -> B256 {
     until("another task", || async {
         let task = world.group(batcher, id).await.batch?.task_id?;
         (task != from).then_some(task)

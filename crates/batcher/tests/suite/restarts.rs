@@ -6,13 +6,14 @@ use alloy::{
     primitives::U256,
     providers::{Provider, ext::AnvilApi},
 };
-use collimate_api::fast::{BatchStatus, GroupAnswer, GroupStatus};
+use collimate_api::fast::{BatchStatus, GroupAnswer, GroupEnd, GroupStatus};
 
 use crate::{
     group::{Request, group},
     samples::sample,
     services::{Running, hoarding, quick, start, start_with},
-    world::{ETHER, World, until, user},
+    support::network::{RESPONSE_BLOCKS, until},
+    world::{ETHER, World, user},
 };
 
 /// A batcher with a group of two proofs, and its request.
@@ -146,6 +147,46 @@ async fn killed_while_the_transaction_waits_and_while_it_is_mined() {
         1,
         "one transaction"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn away_from_the_task_until_long_after_the_answer() {
+    let (world, batcher, request) = world_with_a_group(false).await;
+    world.accepted(&batcher, &request).await;
+    let open = world.reaches(&batcher, request.id(&world), GroupStatus::Open).await;
+    batcher.kill().await;
+    let ledger = world.ledger().await;
+    let batch = ledger.batch(open.batch.unwrap().id).await.unwrap().unwrap();
+    let mut systems = [sample(0), sample(1)].map(|sample| sample.item.proving_system).to_vec();
+    systems.sort_unstable();
+    systems.dedup();
+    world.answer(&batch, &systems).await;
+    world.mine(u64::from(RESPONSE_BLOCKS) + 10).await;
+    // What it did not see it reads from the chain: no refund of what was verified, and the data of both proofs.
+    let batcher = start(&world).await;
+    let verified = world.reaches(&batcher, request.id(&world), GroupStatus::Verified).await;
+    for (sample, data) in [sample(0), sample(1)].iter().zip(&verified.proofs) {
+        assert!(world.is_verified(sample, data).await);
+    }
+    until("it is settled", || async {
+        let batch = world.group(&batcher, request.id(&world)).await.batch?;
+        (batch.status == BatchStatus::Settled).then_some(())
+    })
+    .await;
+    let charged = open.charged.unwrap().0;
+    assert_eq!(world.on_chain(user(1).address()).await, (ETHER - charged, 2), "charged once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn away_from_the_task_until_it_has_expired() {
+    let (world, batcher, request) = world_with_a_group(false).await;
+    world.accepted(&batcher, &request).await;
+    world.reaches(&batcher, request.id(&world), GroupStatus::Open).await;
+    batcher.kill().await;
+    world.mine(u64::from(RESPONSE_BLOCKS) + 10).await;
+    let batcher = start(&world).await;
+    world.dropped(&batcher, request.id(&world), GroupEnd::TaskExpired).await;
+    assert_eq!(world.on_chain(user(1).address()).await, (ETHER, 2), "every wei is back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

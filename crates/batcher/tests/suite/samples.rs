@@ -3,55 +3,13 @@
 
 use std::{fs, path::PathBuf, sync::LazyLock};
 
-use alloy::primitives::Address;
 use bytes::Bytes;
-use collimate_batch::{Item, Part};
-use collimate_verifiers::{
-    ProgramKey, ProofSystemId, Submission, circom::snarkjs, gnark::public_inputs,
-};
+use collimate_batch::Part;
+use collimate_verifiers::{ProofSystemId, circom::snarkjs, gnark::public_inputs};
 
-/// A proof with all that a group says of it.
-#[derive(Clone)]
-pub(crate) struct Sample {
-    pub(crate) item: Item,
-    pub(crate) proof: Bytes,
-    pub(crate) public_inputs: Bytes,
-    pub(crate) key: Bytes,
-}
+use crate::support::samples::Sample;
 
 impl Sample {
-    fn new(system: ProofSystemId, proof: Vec<u8>, key: Vec<u8>, inputs: Option<Vec<u8>>) -> Self {
-        let submission = Submission {
-            proof: proof.clone(),
-            key: ProgramKey::VerifyingKey(key.clone()),
-            public_values: inputs,
-        };
-        let found = system.verifier().verify(&submission).unwrap();
-        let item = Item {
-            proving_system: system.number(),
-            program_id: found.program_id,
-            proof: Part::of(&proof),
-            public_inputs: Part::of(&found.public_values),
-            verification_key: Some(Part::of(&key)),
-            generator: Address::ZERO,
-        };
-        let public_inputs = found.public_values.into();
-        Self { item, proof: proof.into(), public_inputs, key: key.into() }
-    }
-
-    /// The same proof in the name of another generator: another commitment.
-    pub(crate) fn by(mut self, generator: u8) -> Self {
-        self.item.generator = Address::repeat_byte(generator);
-        self
-    }
-
-    /// With another proof, described as if it were one.
-    pub(crate) fn with_proof(mut self, proof: Vec<u8>) -> Self {
-        self.item.proof = Part::of(&proof);
-        self.proof = proof.into();
-        self
-    }
-
     /// With other public inputs.
     pub(crate) fn with_public_inputs(mut self, inputs: Vec<u8>) -> Self {
         self.item.public_inputs = Part::of(&inputs);
@@ -80,11 +38,6 @@ fn fixtures(name: &str) -> Option<PathBuf> {
     Some(base.join(name)).filter(|folder| folder.is_dir())
 }
 
-fn own(name: &str) -> Sample {
-    let read = |end: &str| fs::read(repository().join(format!("proofs/{name}.{end}"))).unwrap();
-    Sample::new(ProofSystemId::Sp1Compressed, read("proof"), read("vk"), None)
-}
-
 fn circom(name: &str) -> Option<Sample> {
     let folder = fixtures(&format!("circom/{name}"))?;
     let read = |name: &str| fs::read(folder.join(name)).unwrap();
@@ -106,7 +59,7 @@ fn gnark() -> Option<Sample> {
 
 /// A proof, one with other public inputs, and one of another proof system where there are fixtures.
 static SAMPLES: LazyLock<[Sample; 3]> = LazyLock::new(|| {
-    let or = |sample: Option<Sample>, name: &str| sample.unwrap_or_else(|| own(name));
+    let or = |sample: Option<Sample>, name: &str| sample.unwrap_or_else(|| Sample::own(name));
     [
         or(circom("1-public-input"), "fibonacci"),
         or(circom("81-public-inputs"), "sha256_preimage"),

@@ -1,9 +1,9 @@
 //! Batchers on real ports, and operators' services for the whole way.
 
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use collimate_attestation::SecretKey;
-use collimate_batcher::{Batcher, BatcherConfig, BatcherParts, ProofSystems};
+use collimate_batcher::{Batcher, BatcherConfig, BatcherParts};
 use collimate_chain::{
     anvil::development_signer,
     provider::{Timeouts, connect},
@@ -16,63 +16,15 @@ use collimate_signatures::{SignaturesConfig, SignaturesParts, SignaturesService}
 use collimate_store::Store;
 use collimate_tasks::WatchSettings;
 use collimate_verifiers::VerifierPool;
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::oneshot,
-    task::{JoinHandle, spawn_blocking},
-};
-use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::support::running::Running;
 use crate::{
     samples::systems,
-    world::{BATCHER, CHAIN, World, key},
+    support::{network::key, running::launch},
+    world::{BATCHER, CHAIN, World},
 };
 
 const LOOK: Duration = Duration::from_millis(40);
-
-/// A service with a runtime of its own, so that killing it ends everything that it began, connections too.
-pub(crate) struct Running {
-    pub(crate) url: String,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-    runtime: Option<Runtime>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Starts a service, which tells its address once it listens.
-async fn launch<F, S>(service: F) -> Running
-where
-    F: FnOnce(oneshot::Sender<SocketAddr>, CancellationToken) -> S,
-    S: Future<Output = ()> + Send + 'static,
-{
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (stop, (tell, told)) = (CancellationToken::new(), oneshot::channel());
-    let task = runtime.spawn(service(tell, stop.clone()));
-    let address = told.await.expect("the service starts; its panic is above");
-    Running { url: format!("http://{address}"), stop, task, runtime: Some(runtime) }
-}
-
-impl Running {
-    /// As a crash: nothing is finished.
-    pub(crate) async fn kill(mut self) {
-        let runtime = self.runtime.take().unwrap();
-        let ended = spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5)));
-        ended.await.unwrap();
-    }
-
-    /// In order.
-    pub(crate) async fn stop(mut self) {
-        self.stop.cancel();
-        (&mut self.task).await.unwrap();
-    }
-}
 
 /// Quick where production is patient: a batch as soon as there is a group, and no time to wait for confirmations.
 pub(crate) fn quick(world: &World) -> BatcherConfig {
@@ -100,6 +52,11 @@ pub(crate) async fn start(world: &World) -> Running {
 }
 
 pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running {
+    start_as(world, BATCHER, config).await
+}
+
+/// The batcher of a development account.
+pub(crate) async fn start_as(world: &World, account: usize, config: BatcherConfig) -> Running {
     let (url, database) = (world.anvil.url(), world.database.clone());
     let folder = world.objects_folder();
     launch(move |tell, stop| async move {
@@ -107,7 +64,7 @@ pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running 
         let node = connect(&url, Timeouts::default()).unwrap();
         let store = Store::connect(&database).await.unwrap();
         let objects = Objects::folder(&folder).unwrap();
-        let signer = development_signer(BATCHER).unwrap();
+        let signer = development_signer(account).unwrap();
         let settings = TxConfig {
             confirmations: 1,
             poll_interval: LOOK,
@@ -124,7 +81,7 @@ pub(crate) async fn start_with(world: &World, config: BatcherConfig) -> Running 
             store,
             objects,
             verifiers: VerifierPool::new(NonZeroUsize::new(2).unwrap(), 8).unwrap(),
-            systems: ProofSystems::new(systems()),
+            systems: systems().into_iter().collect(),
             provider: node,
             transactions,
             signer,
@@ -152,11 +109,10 @@ pub(crate) async fn start_operator(world: &World, number: u8, aggregators: &[&Ru
     config.aggregators = aggregators.iter().map(|running| running.url.parse().unwrap()).collect();
     let (url, secret): (String, SecretKey) = (world.anvil.url(), key(number));
     launch(move |tell, stop| async move {
-        let systems = systems().into_iter().map(|system| (system.number(), system.verifier()));
         let parts = OperatorParts {
             provider: connect(&url, Timeouts::default()).unwrap(),
             key: secret,
-            systems: collimate_operator::ProofSystems::new(systems).unwrap(),
+            systems: systems().into_iter().collect(),
             metrics: prometheus::Registry::new(),
         };
         let service = OperatorService::bind(config, parts).await.unwrap();

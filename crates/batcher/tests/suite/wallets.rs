@@ -1,5 +1,7 @@
 //! Users that are contracts: asked for their word, and what it costs others when they take it back.
 
+use std::time::Duration;
+
 use alloy::{
     primitives::{Address, B256, Bytes, hex},
     providers::{Provider, ext::AnvilApi},
@@ -8,9 +10,10 @@ use collimate_api::fast::{BatcherProblemCode as Code, GroupEnd, GroupStatus};
 
 use crate::{
     group::{MAX_FEE, Request, group, message, request},
-    samples::{Sample, sample},
+    samples::sample,
     services::{hoarding, start, start_with},
-    world::{CHAIN, ETHER, World, until, user},
+    support::{network::until, samples::Sample},
+    world::{CHAIN, ETHER, World, user},
 };
 
 /// A wallet that takes any signature over the hash in its slot 0, and reverts for any other hash:
@@ -123,4 +126,52 @@ async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken
     let next = of_wallet(&world, 0, &[sample(2)]);
     agree(&world, next.id(&world)).await;
     world.refused(&batcher, &next, Code::BadSignature).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorganisation_in_which_a_wallet_stands_by_its_word_after_all_ends_what_has_its_nonce() {
+    let world = world_with_wallet(&WALLET).await;
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    let alice = user(1);
+    world.deposit(ADDRESS, ETHER).await;
+    world.deposit(alice.address(), ETHER).await;
+    let first = of_wallet(&world, 0, &[sample(0)]);
+    agree(&world, first.id(&world)).await;
+    let id = world.accepted(&hoarder, &first).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
+    hoarder.stop().await;
+    world.node.anvil_set_auto_mine(false).await.unwrap();
+    let batcher = start(&world).await;
+    until("it is sent", || async {
+        let sent = world.node.get_transaction_count(world.batcher).pending().await.ok()?;
+        (sent == 1).then_some(())
+    })
+    .await;
+    agree(&world, B256::ZERO).await;
+    world.mine(1).await;
+    let open = world.reaches(&batcher, id, GroupStatus::Open).await;
+    assert_eq!(open.charged.unwrap().0, 0);
+    batcher.stop().await;
+
+    // Its nonce is free, and goes to another group, which waits.
+    let mut forgiving = hoarding(&world);
+    forgiving.intake.wallet_ban = Duration::ZERO;
+    let batcher = start_with(&world, forgiving).await;
+    let second = of_wallet(&world, 0, &[sample(2)]);
+    agree(&world, second.id(&world)).await;
+    let second = world.accepted(&batcher, &second).await.id;
+
+    let head = world.node.get_block_number().await.unwrap();
+    let depth = head + 1 - open.batch.unwrap().task_block.unwrap();
+    world.node.anvil_rollback(Some(depth)).await.unwrap();
+    agree(&world, first.id(&world)).await;
+    world.node.anvil_set_auto_mine(true).await.unwrap();
+    world.mine(depth + 1).await;
+    world.dropped(&batcher, second, GroupEnd::WrongNonce).await;
+    for id in [id, honest] {
+        let open = world.reaches(&batcher, id, GroupStatus::Open).await;
+        assert!(open.charged.unwrap().0 > 0);
+    }
+    assert_eq!(world.on_chain(ADDRESS).await.1, 1, "charged once");
+    assert_eq!(world.account(&batcher, ADDRESS).await.next_nonce, 1);
 }

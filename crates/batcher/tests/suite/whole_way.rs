@@ -1,15 +1,22 @@
 //! From a user's proofs to `isVerified`, with the services of operators and signature aggregators.
 
 use alloy::primitives::U256;
-use collimate_api::fast::{BatchStatus, GroupEvent, GroupStatus, group_events};
+use collimate_api::fast::{
+    BatchStatus, BatcherProblemCode as Code, GroupEvent, GroupStatus, group_events,
+};
+use collimate_chain::anvil::development_signer;
 use futures::StreamExt;
 
 use crate::{
-    group::group,
+    group::{MAX_FEE, group, message, signed},
     samples::sample,
-    services::{Running, start, start_aggregator, start_operator},
-    world::{ETHER, World, until, user},
+    services::{Running, quick, start, start_aggregator, start_as, start_operator},
+    support::network::until,
+    world::{ETHER, World, user},
 };
+
+/// The development account of a second batcher.
+const OTHER: usize = 7;
 
 /// Events of a group from its first on, or after one, until its stream ends.
 async fn events(
@@ -88,5 +95,35 @@ async fn proofs_of_several_users_and_systems_are_verified_on_chain() {
     batcher.stop().await;
     for service in operators.into_iter().chain([aggregator]) {
         service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anyone_can_run_a_batcher_and_two_of_them_do_not_concern_each_other() {
+    let world = World::start().await;
+    let first = start(&world).await;
+    let second = start_as(&world, OTHER, quick(&world)).await;
+    let other = development_signer(OTHER).unwrap().address();
+    let alice = user(1);
+    world.deposit(alice.address(), ETHER).await;
+    let payments = world.payments();
+    let deposit = payments.deposit(other, alice.address()).value(U256::from(ETHER));
+    assert!(deposit.send().await.unwrap().get_receipt().await.unwrap().status());
+    // The same proofs, with the same nonce of another account.
+    let proofs = [sample(0)];
+    let ours = group(&world, &alice, 0, &proofs);
+    let mut message = message(&world, alice.address(), 0, MAX_FEE, &proofs);
+    message.batcher = other;
+    let theirs = signed(&world, &alice, message, &proofs);
+    world.refused(&first, &theirs, Code::WrongBatcher).await;
+    world.refused(&second, &ours, Code::WrongBatcher).await;
+    for (batcher, request) in [(&first, &ours), (&second, &theirs)] {
+        let id = world.accepted(batcher, request).await.id;
+        world.reaches(batcher, id, GroupStatus::Open).await;
+    }
+    for batcher in [world.batcher, other] {
+        let account = payments.account(batcher, alice.address()).call().await.unwrap();
+        assert_eq!(account.nonce, 1);
+        assert!(account.balance < ETHER);
     }
 }

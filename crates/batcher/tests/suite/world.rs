@@ -4,14 +4,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
 };
 
 use alloy::{
     eips::BlockNumberOrTag,
-    network::EthereumWallet,
     primitives::{Address, B256, U256},
-    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    providers::{DynProvider, Provider, ext::AnvilApi},
     signers::local::PrivateKeySigner,
 };
 use axum::{
@@ -24,22 +22,22 @@ use bytes::Bytes;
 use collimate_api::fast::{
     BatcherAccount, GroupAnswer, GroupEnd, GroupId, GroupStatus, VerificationData,
 };
-use collimate_attestation::{Registration, SecretKey};
-use collimate_chain::{
-    anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, development_signer},
-    provider::{Timeouts, connect},
-};
-use collimate_contracts::{AlignedLayerServiceManager, BatcherPaymentService, OperatorRegistry};
+use collimate_chain::anvil::{Anvil, DEVELOPMENT_CHAIN_ID, development_signer};
+use collimate_contracts::{AlignedLayerServiceManager, BatcherPaymentService};
 use collimate_objects::Objects;
 use collimate_store::{BatcherKey, BatcherLedger, EmbeddedPostgres, Store};
 use serde::de::DeserializeOwned;
-use tokio::{net::TcpListener, sync::OnceCell, time::Instant};
+use tokio::{net::TcpListener, sync::OnceCell};
 
-use crate::{group::now, samples::Sample, services::Running};
+use crate::{
+    group::now,
+    services::Running,
+    support::{
+        network::{Network, until},
+        samples::Sample,
+    },
+};
 
-/// Blocks in which a task can be answered.
-pub(crate) const RESPONSE_BLOCKS: u32 = 50;
-const EPOCH_BLOCKS: u64 = 100;
 /// Seconds between the announcement of a withdrawal and the end of charges.
 pub(crate) const UNLOCK_DELAY: u64 = 600;
 pub(crate) const CHAIN: u64 = DEVELOPMENT_CHAIN_ID;
@@ -89,11 +87,6 @@ pub(crate) struct World {
     pub(crate) http: reqwest::Client,
 }
 
-/// An operator's key.
-pub(crate) fn key(number: u8) -> SecretKey {
-    SecretKey::from_seed(&[number + 1; 32]).unwrap()
-}
-
 /// A user, by number.
 pub(crate) fn user(number: u8) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&B256::repeat_byte(0xa0 + number)).unwrap()
@@ -101,31 +94,10 @@ pub(crate) fn user(number: u8) -> PrivateKeySigner {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        drop(
-            tracing_subscriber::fmt()
-                .with_env_filter("collimate_batcher=debug,collimate_chain=info")
-                .with_test_writer()
-                .try_init(),
-        );
-        let anvil = Anvil::start(AnvilOptions::default()).await.unwrap();
-        let node = connect(&anvil.url(), Timeouts::default()).unwrap();
-        let (wallet, owner) = wallet(&anvil, 0);
-        let registry =
-            *OperatorRegistry::deploy(&wallet, owner, EPOCH_BLOCKS, 2, 1).await.unwrap().address();
-        for number in 0..4 {
-            register(&anvil, registry, number).await;
-        }
-        let manager = AlignedLayerServiceManager::deploy(
-            &wallet,
-            registry,
-            owner,
-            RESPONSE_BLOCKS,
-            1_000_000_000,
-        );
-        let manager = *manager.await.unwrap().address();
+        let log = "collimate_batcher=debug,collimate_chain=info";
+        let Network { anvil, node, wallet, owner, manager } = Network::start(log).await;
         let payments = BatcherPaymentService::deploy(&wallet, manager, UNLOCK_DELAY);
         let payments = *payments.await.unwrap().address();
-        node.anvil_mine(Some(EPOCH_BLOCKS), None).await.unwrap();
         fs::create_dir_all(parent_dir()).unwrap();
         let folder = tempfile::tempdir_in(parent_dir()).unwrap();
         let objects = Objects::folder(&folder.path().join("objects")).unwrap();
@@ -296,46 +268,4 @@ async fn serve(objects: Objects) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     url
-}
-
-/// A connection that sends as a development account.
-pub(crate) fn wallet(anvil: &Anvil, account: usize) -> (DynProvider, Address) {
-    let signer = development_signer(account).unwrap();
-    let address = signer.address();
-    let provider = ProviderBuilder::new()
-        .wallet(EthereumWallet::from(signer.inner().clone()))
-        .connect_http(anvil.url().parse().unwrap());
-    (provider.erased(), address)
-}
-
-async fn register(anvil: &Anvil, registry: Address, number: u8) {
-    let (wallet, account) = wallet(anvil, usize::from(number) + 1);
-    let registration = Registration { chain_id: CHAIN, registry, operator: account };
-    let possession = key(number).prove_possession(&registration).to_point();
-    let registry = OperatorRegistry::new(registry, wallet);
-    let receipt = registry
-        .register(key(number).public_key().to_point().into(), possession.into())
-        .value(U256::from(1_000_000))
-        .send()
-        .await
-        .unwrap()
-        .get_receipt()
-        .await
-        .unwrap();
-    assert!(receipt.status());
-}
-
-/// Waits until `condition` gives a value; panics with `what` after a minute.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
-    what: &str,
-    condition: impl Fn() -> F,
-) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(value) = condition().await {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use collimate_chain::provider::{Timeouts, connect};
 use collimate_contracts::Deployment;
 use collimate_evidence::{Evidence, Verdict, check, check_on_chain, limits::MAX_EVIDENCE_BYTES};
+use collimate_sdk::NetworkProfile;
 use serde::Serialize;
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     checked that a task of this name is about such a batch; anybody can make up a task that nobody signed. With a node, the \
     contract that YOU name is asked whether its operators did.\n\nExamples:\n  \
     collimate verify-evidence evidence.json\n  \
+    collimate verify-evidence evidence.json --network devnet\n  \
     collimate verify-evidence evidence.json --rpc-url http://localhost:8545 --service-manager 0x5FbD…\n  \
     collimate verify-evidence evidence.json --rpc-url http://localhost:8545 --deployment devnet.json"
 )]
@@ -30,7 +32,7 @@ pub(crate) struct VerifyEvidenceArgs {
     /// The evidence, as a watcher writes it
     #[arg(value_name = "FILE")]
     evidence: PathBuf,
-    /// Ask no node, even if COLLIMATE_RPC_URL is set
+    /// Ask no node, even if COLLIMATE_RPC_URL is set or a network is in use
     #[arg(long)]
     offline: bool,
     /// The Ethereum node, http or https
@@ -97,40 +99,50 @@ pub(crate) async fn run(
 }
 
 impl VerifyEvidenceArgs {
-    /// The node and the contract to ask, if any is to be asked.
+    /// The node and the contract to ask, if any is to be asked. An option goes before the profile's value, but two contracts
+    /// contradict each other.
     fn chain(&self, networks: &Networks) -> Result<Option<(String, Address)>, CliError> {
         if self.offline {
             return Ok(None);
         }
-        let manager = self.trusted()?;
-        let url = match (&self.rpc_url, &manager) {
-            (Some(url), _) => Some(url.clone()),
-            (None, Some(_)) => networks.selected()?.map(|selected| selected.profile.rpc_url),
-            (None, None) => None,
-        };
+        // A network that is only the one in use says nothing once a contract is named: that may be elsewhere.
+        let is_elsewhere = self.service_manager.is_some() || self.deployment.is_some();
+        let network = networks.selected()?.filter(|selected| selected.is_named || !is_elsewhere);
+        let profile = network.map(|selected| selected.profile);
+        let manager = self.trusted(profile.as_ref())?;
+        let url = self.rpc_url.clone().or(profile.map(|profile| profile.rpc_url));
         match (url, manager) {
             (None, None) => Ok(None),
             (Some(url), Some(manager)) => Ok(Some((url, manager))),
             (Some(_), None) => Err(CliError::Missing {
-                what: "the contract's address",
-                remedy: "give --service-manager or --deployment, from a source that you trust, or --offline",
+                what: "the address of the AlignedLayerServiceManager",
+                remedy: "give --service-manager, --deployment or a network with fast mode, from a source that you trust; or --offline",
             }),
             (None, Some(_)) => Err(CliError::Missing {
                 what: "the Ethereum node's URL",
-                remedy: "give --network or --rpc-url, or set COLLIMATE_RPC_URL",
+                remedy: "give --network or --rpc-url, or set COLLIMATE_RPC_URL; or --offline",
             }),
         }
     }
 
     /// The contract that the user trusts.
-    fn trusted(&self) -> Result<Option<Address>, CliError> {
+    fn trusted(&self, profile: Option<&NetworkProfile>) -> Result<Option<Address>, CliError> {
         let deployed = self.deployment.as_deref().map(service_manager_of).transpose()?;
-        match (self.service_manager, deployed) {
-            (Some(named), Some(deployed)) if named != deployed => Err(CliError::Conflict {
-                one: format!("--service-manager (or COLLIMATE_SERVICE_MANAGER) {named}"),
-                other: format!("--deployment's {deployed}"),
+        let of_network = profile.and_then(|profile| profile.fast_mode.as_ref());
+        let mut known = [
+            ("--service-manager (or COLLIMATE_SERVICE_MANAGER)", self.service_manager),
+            ("--deployment's", deployed),
+            ("the network profile's", of_network.map(|fast| fast.service_manager)),
+        ]
+        .into_iter()
+        .filter_map(|(name, address)| Some((name, address?)));
+        let Some((name, manager)) = known.next() else { return Ok(None) };
+        match known.find(|(_, other)| *other != manager) {
+            None => Ok(Some(manager)),
+            Some((other_name, other)) => Err(CliError::Conflict {
+                one: format!("{name} {manager}"),
+                other: format!("{other_name} {other}"),
             }),
-            (named, deployed) => Ok(named.or(deployed)),
         }
     }
 }
@@ -151,7 +163,7 @@ impl Report {
             }
             false => {
                 "yes: the task is about a batch with a proof that does not hold; whether operators signed it was not asked \
-                 (give --rpc-url and --service-manager)"
+                 (give --network, or --rpc-url and --service-manager)"
             }
         };
         let verdict = &self.verdict;

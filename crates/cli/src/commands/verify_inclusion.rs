@@ -53,6 +53,9 @@ pub(crate) struct VerifyInclusionArgs {
     /// Ask the contract only; for runs whose blobs nobody keeps any more. Needs --path or --bundle
     #[arg(long)]
     no_blob: bool,
+    /// Accept only a run whose proof the contract verified itself: the operators' word is not enough
+    #[arg(long)]
+    hard: bool,
     /// Search for the run from this block on. Default: the first block of deployment or profile
     #[arg(long, value_name = "NUMBER")]
     from_block: Option<u64>,
@@ -79,6 +82,9 @@ struct Report {
     proof_verified: bool,
     #[serde(flatten)]
     check: InclusionCheck,
+    /// The block since which the run is hard, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hard_since: Option<u64>,
     /// Whether the root was rebuilt from the run's blobs.
     root_rebuilt: bool,
     /// Position in the blobs, where they were read.
@@ -111,6 +117,8 @@ pub(crate) async fn run(
         (None, None) => Vec::new(),
     };
     let check = ask(aggregation, &run, &claim, &path, progress).await?;
+    let hard_since =
+        if args.hard { Some(require_hard(aggregation, &run, &claim, &path).await?) } else { None };
     let confirmations = aggregation.latest_block().await?.saturating_sub(run.block_number) + 1;
     let path = InclusionPath { index: index.unwrap_or_default(), siblings: path };
     let bundle = InclusionBundle::new(&run, claim.program_id, claim.public_values, &path)?;
@@ -124,6 +132,7 @@ pub(crate) async fn run(
         holds: true,
         proof_verified: args.proof.is_some(),
         check,
+        hard_since,
         root_rebuilt: content.is_some(),
         index,
         confirmations,
@@ -214,6 +223,21 @@ async fn ask(
     Ok(check)
 }
 
+/// Asks the contract for a hard run; returns the block since which it is one.
+async fn require_hard(
+    aggregation: &Aggregation,
+    run: &Run,
+    claim: &Claim,
+    path: &[B256],
+) -> Result<u64, CliError> {
+    let (program, values) = (&claim.program_id, &claim.public_values);
+    let included = aggregation.verify_inclusion_hard(path, program, values).await?;
+    let since = aggregation.hard_since(run.root).await?;
+    since
+        .filter(|_| included)
+        .ok_or_else(|| CliError::NotHard { contract: aggregation.contract(), root: run.root })
+}
+
 impl Claim {
     fn new(
         program_id: ProgramId,
@@ -230,6 +254,10 @@ impl Report {
     fn rows(&self) -> Rows {
         let bundle = &self.bundle;
         let rebuilt = if self.root_rebuilt { "yes" } else { "not asked for (--no-blob)" };
+        let hard = match self.hard_since {
+            Some(block) => format!("since block {block}"),
+            None => "not asked for (--hard)".to_owned(),
+        };
         let verified = if self.proof_verified { "yes" } else { "no proof file was given" };
         let path: Vec<_> = bundle.path.iter().map(B256::to_string).collect();
         let leaf = match self.index {
@@ -241,6 +269,7 @@ impl Report {
             ("included", self.check.included.to_string()),
             ("altered public values", self.check.altered_public_values.to_string()),
             ("another program", self.check.other_program.to_string()),
+            ("hard", hard),
             ("root rebuilt from blobs", rebuilt.to_owned()),
             ("program id", bundle.program_id.to_string()),
             ("public values", bundle.public_values.to_string()),

@@ -113,6 +113,21 @@ async fn inclusion_of_a_real_proof_is_shown_from_nothing_but_its_file() {
     assert_eq!(with_path["bundle"], found["bundle"]);
     assert_eq!(ask(&["verify-inclusion", "--bundle", &bundle], 0)["root_rebuilt"], true);
 
+    // The operators' word and the proof itself are told apart.
+    let hard = ask(&["verify-inclusion", "--bundle", &bundle, "--no-blob", "--hard"], 0);
+    assert_eq!(hard["hard_since"], hard["bundle"]["block_number"]);
+    let two = Network::with_two_guarantees().await;
+    two.register(&run).await;
+    let other = file(folder.path(), "two.json");
+    fs::write(&other, serde_json::to_string(&two.deployment).unwrap()).unwrap();
+    let (url_of_two, path_of_two) = (two.anvil.url(), format!("--path={path}"));
+    let of_two = ["--rpc-url", &url_of_two, "--deployment", &other, &path_of_two, "--no-blob"];
+    assert_eq!(json(&[&claim[..], &of_two].concat(), 0)["included"], true);
+    let hard_of_two = [&claim[..], &of_two, &["--hard"]].concat();
+    assert_eq!(code(&json(&hard_of_two, 5)), "CLI-017");
+    two.harden(&run, false).await;
+    assert!(json(&hard_of_two, 0)["hard_since"].is_u64());
+
     // Bundles: alone, against the contract, and altered.
     assert_eq!(json(&["verify-bundle", &bundle], 0)["on_chain"], false);
     assert_eq!(ask(&["verify-bundle", &bundle], 0)["on_chain"], true);

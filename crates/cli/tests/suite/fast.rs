@@ -22,22 +22,23 @@ use crate::{
 };
 
 /// Keys of the development accounts `ALICE` and 5: no secrets.
-const ALICE_KEY: &str = "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356";
+pub(crate) const ALICE_KEY: &str =
+    "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356";
 const FRIEND_KEY: &str = "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba";
 
 /// One user's command: a home of their own, and the network's profile.
-struct User {
+pub(crate) struct User {
     home: String,
     network: String,
     key: &'static str,
 }
 
 impl User {
-    fn new(network: &FastNetwork, name: &str, key: &'static str) -> Self {
+    pub(crate) fn new(network: &FastNetwork, name: &str, key: &'static str) -> Self {
         Self { home: file(network.folder.path(), name), network: network.profile_file(), key }
     }
 
-    fn ask(&self, arguments: &[&str], exit: i32) -> Value {
+    pub(crate) fn ask(&self, arguments: &[&str], exit: i32) -> Value {
         let environment = [
             ("COLLIMATE_HOME", self.home.as_str()),
             ("COLLIMATE_NETWORK", self.network.as_str()),
@@ -291,7 +292,7 @@ async fn a_group_goes_through_a_batcher_once_and_is_believed_when_the_chain_says
     let files = names.map(|name| proofs.join(format!("{name}.proof")).display().to_string());
     let submit = ["submit", &files[0], &files[1]];
 
-    assert_eq!(alice.ask(&["fees", "--proofs", "2"], 0)["sufficient_fee_wei"], "2000000000000000");
+    assert_eq!(alice.ask(&["fees"], 0)["sufficient_fee_wei"], "2000000000000000");
     assert_eq!(code(&alice.ask(&submit, 2)), "CLI-004", "nobody consents");
     let poor = alice.ask(&[&submit[..], &["--yes"]].concat(), 4);
     assert_eq!(code(&poor), "SDK-053", "no deposit: {poor}");

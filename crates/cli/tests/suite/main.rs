@@ -17,6 +17,8 @@ mod fake_gateway;
 mod fast;
 #[path = "../../../sdk/tests/suite/fast_network/mod.rs"]
 mod fast_network;
+mod fast_services;
+mod fast_whole_way;
 #[path = "../../../sdk/tests/suite/network/mod.rs"]
 mod network;
 mod networks;

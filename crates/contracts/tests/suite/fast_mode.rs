@@ -15,8 +15,8 @@ use alloy::{
 use blst::min_sig::{SecretKey, Signature};
 use collimate_contracts::{
     AlignedLayerServiceManager as Manager, BatcherPaymentService as Payments, ContractsError,
-    DeployConfig, Deployment, FastModeConfig, FastModeDeployment, Sp1Verification, decode_revert,
-    deploy, deploy_fast_mode,
+    DeployConfig, Deployment, FastModeConfig, FastModeDeployment, HardVerifier, Sp1Verification,
+    decode_revert, deploy, deploy_fast_mode,
     fast_mode::{
         Authorization, Charge, Payment, ProofAuthorization, Task, response_message, task_id,
     },
@@ -314,7 +314,7 @@ async fn fast_mode_without_operators_is_not_deployed() {
     let owner = node.accounts[0].address();
     let deploy_config = DeployConfig {
         program_id: B256::ZERO,
-        verification: Sp1Verification::Existing(owner),
+        verification: Sp1Verification::Hard(HardVerifier::Existing(owner)),
         risc0: None,
         payments: None,
         fast_mode: Some(config(owner)),

@@ -8,6 +8,7 @@
 )]
 
 mod fast_mode;
+mod hard;
 mod node;
 mod operators;
 mod payments;

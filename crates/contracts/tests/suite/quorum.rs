@@ -10,7 +10,7 @@ use alloy::{
 };
 use blst::min_sig::Signature;
 use collimate_contracts::{
-    ContractsError, DeployConfig, Deployment, FastModeDeployment, G1Point, G2Point,
+    ContractsError, DeployConfig, Deployment, FastModeDeployment, G1Point, G2Point, HardVerifier,
     OperatorRegistry, QuorumConfig, QuorumProof, QuorumSP1Verifier, Sp1Verification, decode_revert,
     deploy,
     signing::{SIGNATURE_DOMAIN, quorum_message},
@@ -84,7 +84,7 @@ async fn deployment_refuses_a_verifier_that_is_no_contract() {
     let nobody = address!("0x00000000000000000000000000000000000000aa");
     let config = DeployConfig {
         program_id: B256::ZERO,
-        verification: Sp1Verification::Existing(nobody),
+        verification: Sp1Verification::Hard(HardVerifier::Existing(nobody)),
         risc0: None,
         payments: None,
         fast_mode: None,
@@ -123,6 +123,7 @@ fn a_deployment_survives_json() {
         block: 5,
         service: Address::repeat_byte(1),
         sp1_verifier: Address::repeat_byte(2),
+        hard_verifier: Some(Address::repeat_byte(8)),
         registry: Some(Address::repeat_byte(3)),
         payments: Some(Address::repeat_byte(5)),
         fast_mode: Some(FastModeDeployment {
@@ -134,11 +135,14 @@ fn a_deployment_survives_json() {
     let json = serde_json::to_string(&deployment).unwrap();
     assert_eq!(serde_json::from_str::<Deployment>(&json).unwrap(), deployment);
     let mut older = serde_json::from_str::<serde_json::Value>(&json).unwrap();
-    for later in ["payments", "fast_mode"] {
+    for later in ["payments", "fast_mode", "hard_verifier"] {
         older.as_object_mut().unwrap().remove(later).unwrap();
     }
     let older = serde_json::from_value::<Deployment>(older).unwrap();
-    assert_eq!(older, Deployment { payments: None, fast_mode: None, ..deployment });
+    assert_eq!(
+        older,
+        Deployment { payments: None, fast_mode: None, hard_verifier: None, ..deployment }
+    );
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use alloy::primitives::{Address, utils::parse_units};
 use anyhow::{Context, Result, ensure};
-use collimate_batcher::{BatcherConfig, ProofSystems};
+use collimate_batcher::BatcherConfig;
 use collimate_chain::signer::SignerSource;
+use collimate_verifiers::ProofSystems;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,6 @@ impl BatcherSettings {
 
     /// The verifiers that are named.
     pub(crate) fn proof_systems(&self) -> Result<ProofSystems> {
-        Ok(ProofSystems::new(named("batcher.systems", &self.systems)?))
+        named("batcher.systems", &self.systems)
     }
 }

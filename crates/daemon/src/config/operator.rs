@@ -5,7 +5,8 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use alloy::primitives::Address;
 use anyhow::Result;
 use collimate_attestation::{KeySource, PasswordSource};
-use collimate_operator::{OperatorConfig, ProofSystems};
+use collimate_operator::OperatorConfig;
+use collimate_verifiers::ProofSystems;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +112,6 @@ impl FastOperatorSettings {
 
     /// The verifiers that are named.
     pub(crate) fn proof_systems(&self) -> Result<ProofSystems> {
-        let systems = named("operator.fast_mode.systems", &self.systems)?;
-        Ok(ProofSystems::new(systems.into_iter().map(|id| (id.number(), id.verifier())))?)
+        named("operator.fast_mode.systems", &self.systems)
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct WatcherSettings {
     pub mirrors: Vec<Url>,
     /// Whether mirrors that a batch names may have addresses that are not public: on a development machine alone.
     pub allow_private_mirrors: bool,
-    /// Gets a `POST` with JSON for each mismatch.
+    /// Gets a `POST` with JSON for each proof that nobody should have signed.
     #[serde(serialize_with = "host_alone_if_any")]
     pub alert_webhook: Option<Url>,
 }

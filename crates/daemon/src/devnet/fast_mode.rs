@@ -16,12 +16,12 @@ use collimate_chain::{
 use collimate_contracts::{Deployment, FastModeDeployment, decode_revert};
 use collimate_data::{DataConfig, DataParts, DataService};
 use collimate_objects::Objects;
-use collimate_operator::{OperatorConfig, OperatorParts, OperatorService, ProofSystems};
+use collimate_operator::{OperatorConfig, OperatorParts, OperatorService};
 use collimate_sdk::{FastModeProfile, TxJournal};
 use collimate_signatures::{SignaturesConfig, SignaturesParts, SignaturesService};
 use collimate_store::Store;
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::{ProofSystemId, VerifierPool};
+use collimate_verifiers::{ProofSystemId, ProofSystems, VerifierPool};
 use collimate_watcher::{Sampling, WatcherConfig, WatcherParts, WatcherService};
 use prometheus::Registry;
 use tokio::task::JoinHandle;
@@ -81,16 +81,16 @@ impl FastMode {
         run(tokio::spawn(signatures.run(stop.child_token())));
 
         // Built once: that of SP1's compressed proofs takes time.
-        let systems = ProofSystemId::ALL.map(|id| (id.number(), id.verifier()));
+        let systems: ProofSystems = ProofSystemId::ALL.into_iter().collect();
         let mut operator_urls = vec![];
         for number in operators {
-            let systems = ProofSystems::new(systems.clone())?;
+            let systems = systems.clone();
             let operator = operator(&around, contracts, number, &signatures_url, systems).await?;
             operator_urls.push(url(operator.local_addr())?);
             run(tokio::spawn(operator.run(stop.child_token())));
         }
 
-        let batcher = batcher(&around, contracts, batches, mirror.clone()).await?;
+        let batcher = batcher(&around, contracts, batches, mirror.clone(), systems.clone()).await?;
         let batcher_url = url(batcher.local_addr())?;
         let token = stop.child_token();
         run(tokio::spawn(async move {
@@ -105,11 +105,8 @@ impl FastMode {
         config.first_block = Some(around.deployment.block);
         config.download.allow_private = true;
         config.sampling = Sampling::everything();
-        let parts = WatcherParts {
-            provider: around.provider.clone(),
-            systems: systems.into(),
-            metrics: Registry::new(),
-        };
+        let parts =
+            WatcherParts { provider: around.provider.clone(), systems, metrics: Registry::new() };
         let watcher = WatcherService::bind(config, parts).await?;
         let watcher_url = url(watcher.local_addr())?;
         let token = stop.child_token();
@@ -209,6 +206,7 @@ async fn batcher(
     contracts: FastModeDeployment,
     objects: Objects,
     mirror: Url,
+    systems: ProofSystems,
 ) -> Result<Batcher> {
     let listen = (Ipv4Addr::LOCALHOST, around.batcher_port).into();
     let mut config = BatcherConfig::new(listen, contracts.batcher_payments, vec![mirror]);
@@ -219,7 +217,7 @@ async fn batcher(
     let parts = BatcherParts {
         objects,
         verifiers: around.verifiers.clone(),
-        systems: collimate_batcher::ProofSystems::new(ProofSystemId::ALL),
+        systems,
         provider: around.provider.clone(),
         transactions: transactions(around, BATCHER_ACCOUNT, Arc::new(around.store.transactions()))?,
         signer: development_signer(BATCHER_ACCOUNT)?,

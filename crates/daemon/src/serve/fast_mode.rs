@@ -85,7 +85,7 @@ pub(super) async fn watcher(config: &Config, metrics: Registry) -> Result<Watche
     let (provider, deployment) = chain(config).await?;
     let mut service = settings.config(contracts(&deployment)?.service_manager)?;
     service.watch.poll_interval = Duration::from_secs(config.chain.poll_seconds);
-    let systems = ProofSystemId::ALL.map(|id| (id.number(), id.verifier())).into();
+    let systems = ProofSystemId::ALL.into_iter().collect();
     Ok(WatcherService::bind(service, WatcherParts { provider, systems, metrics }).await?)
 }
 

@@ -1,16 +1,11 @@
 //! `/metrics` and `/healthz` for processes that have no gateway.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use prometheus::{Encoder, Registry, TextEncoder};
+use axum::{Router, extract::State, response::Response, routing::get};
+use collimate_http::metrics_page;
+use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +29,7 @@ impl Page {
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(async || "ok"))
-            .with_state(Arc::new(registry));
+            .with_state(registry);
         Ok(Self { listener, router })
     }
 
@@ -49,13 +44,6 @@ impl Page {
     }
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
-    let mut text = Vec::new();
-    match TextEncoder::new().encode(&registry.gather(), &mut text) {
-        Ok(()) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "metrics");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+async fn metrics(State(registry): State<Registry>) -> Response {
+    metrics_page(&registry)
 }

@@ -18,7 +18,7 @@ fn real_proofs_become_one_that_ethereum_verifies_with_one_operator_absent() {
     let fast_mode = &report["fast_mode"];
     assert_eq!(
         (fast_mode["proofs"].as_u64(), fast_mode["proving_systems"].as_u64()),
-        (Some(8), Some(5))
+        (Some(10), Some(5))
     );
     assert_eq!(fast_mode["forged"]["refused_by"], 3);
     assert!(report["gas"].as_u64().unwrap() <= 300_000, "{}", report["gas"]);

@@ -231,6 +231,9 @@ async fn the_openapi_document_is_complete_and_rendered_without_the_internet() {
     ] {
         assert!(documented.contains_key(path), "{path}");
     }
+    let query = &document["paths"][paths::RECEIPTS]["get"]["parameters"];
+    let query = query.as_array().unwrap();
+    assert!(!query.is_empty() && query.iter().all(|parameter| parameter["in"] == "query"));
     // Every reference leads somewhere.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -26,6 +26,21 @@ async fn another_process_finds_what_was_put() {
 }
 
 #[tokio::test]
+async fn what_is_removed_is_gone_and_can_be_put_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let objects = Objects::folder(dir.path()).unwrap();
+    let (key, other) =
+        (objects.put(&b"gone"[..]).await.unwrap(), objects.put(&b"stays"[..]).await.unwrap());
+    for _ in 0..2 {
+        objects.remove(key).await.unwrap();
+        assert!(!objects.exists(&key).await.unwrap());
+    }
+    assert!(objects.exists(&other).await.unwrap());
+    objects.put(&b"gone"[..]).await.unwrap();
+    assert_eq!(objects.get(&key, 100).await.unwrap(), &b"gone"[..]);
+}
+
+#[tokio::test]
 async fn a_folder_whose_disk_is_not_mounted_is_not_taken_for_an_empty_store() {
     let dir = tempfile::tempdir().unwrap();
     let (mounted, away) = (dir.path().join("objects"), dir.path().join("away"));

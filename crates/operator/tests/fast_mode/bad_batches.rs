@@ -8,8 +8,11 @@ use collimate_operator::TaskState;
 
 use crate::{
     services::{operator_config, start_aggregator, start_operator, start_operator_with},
-    systems::{Gate, Panics},
-    world::{FEE_LIMIT, RESPONSE_BLOCKS, World, sample, until},
+    support::{
+        network::{FEE_LIMIT, RESPONSE_BLOCKS, until},
+        verifiers::{Gate, Panics},
+    },
+    world::{World, sample},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,8 @@ use collimate_tasks::wire::{Refusal, TaskSignature};
 
 use crate::{
     services::{Running, start_aggregator, start_operator},
-    world::{World, key, sample, until},
+    support::network::{key, until},
+    world::{World, sample},
 };
 
 async fn post(aggregator: &Running, task: B256, answer: &TaskSignature) -> Result<(), Refusal> {
@@ -82,6 +83,100 @@ async fn whatever_one_of_four_sends_the_batch_is_verified() {
     })
     .await;
     assert!(!closed.retryable);
+}
+
+/// What the fourth operator does instead of its work.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Silence,
+    Garbage,
+    /// In another's name, and with a key that nobody registered.
+    AnothersKey,
+    /// What it signed for another task.
+    Replay,
+    /// Two answers to one task.
+    TwoAnswers,
+}
+
+/// The fourth operator does it, once the aggregator knows the task, and is told so.
+async fn misbehave(world: &World, aggregator: &Running, way: Way, task: B256, earlier: B256) {
+    let honest = answer(world, task, 3, 3, 1);
+    match way {
+        Way::Silence => {}
+        Way::Garbage => {
+            for byte in [0, 7, 0xff] {
+                let garbage = TaskSignature { signature: FixedBytes([byte; 48]), ..honest };
+                assert_eq!(refused(aggregator, task, &garbage).await, "SIG-004");
+            }
+        }
+        Way::AnothersKey => {
+            for (id, signer) in [(0, 3), (1, 3), (3, 77)] {
+                let stolen = answer(world, task, id, signer, 1);
+                assert_eq!(refused(aggregator, task, &stolen).await, "SIG-005");
+            }
+        }
+        Way::Replay => {
+            let replayed = answer(world, earlier, 3, 3, 1);
+            assert_eq!(refused(aggregator, task, &replayed).await, "SIG-005");
+        }
+        Way::TwoAnswers => {
+            post(aggregator, task, &answer(world, task, 3, 3, 2)).await.unwrap();
+            assert_eq!(refused(aggregator, task, &honest).await, "SIG-006");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_each_of_five_ways_one_of_four_can_misbehave_the_others_are_a_quorum() {
+    let world = World::start().await;
+    let aggregator = start_aggregator(&world, 5).await;
+    let batch = world.publish(vec![vec![sample("fibonacci")]]);
+    let earlier = world.create_for(&batch).await.id;
+    let ways = [Way::Silence, Way::Garbage, Way::AnothersKey, Way::Replay, Way::TwoAnswers];
+    let mut tasks = vec![];
+    for way in ways {
+        let task = world.create_for(&batch).await;
+        until("the aggregator sees the task", || aggregator.signatures_view(task.id)).await;
+        misbehave(&world, &aggregator, way, task.id, earlier).await;
+        tasks.push(task);
+    }
+    // The honest ones come last, so that they find whatever the fourth has done.
+    let mut operators = vec![];
+    for number in 0..3 {
+        operators.push(start_operator(&world, number, &[&aggregator]).await);
+    }
+    for (way, task) in ways.iter().zip(&tasks) {
+        world.verified(task).await;
+        let view = until("the aggregator knows", || async {
+            aggregator.signatures_view(task.id).await.filter(|view| view.status == "verified")
+        })
+        .await;
+        let honest = view.answers.iter().find(|answers| answers.signatures.len() == 3);
+        let signers = honest.unwrap().signatures.iter().map(|answer| answer.operator_id);
+        assert_eq!(signers.collect::<Vec<_>>(), [0, 1, 2], "{way:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_four_that_signs_a_forged_batch_signs_alone() {
+    let world = World::start().await;
+    let aggregator = start_aggregator(&world, 5).await;
+    let honest = sample("fibonacci");
+    let mut bytes = honest.proof.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let forged = world.publish(vec![vec![honest.with_proof(bytes)]]);
+    let task = world.create_for(&forged).await;
+    until("the aggregator sees the task", || aggregator.signatures_view(task.id)).await;
+    post(&aggregator, task.id, &answer(&world, task.id, 3, 3, 1)).await.unwrap();
+    for number in 0..3 {
+        let operator = start_operator(&world, number, &[&aggregator]).await;
+        operator.refuses(task.id, "OPR-004").await;
+    }
+    let view = aggregator.signatures_view(task.id).await.unwrap();
+    assert_eq!((view.answers.len(), view.response), (1, None));
+    assert!(view.answers[0].signed_stake < view.needed_stake);
+    assert!(!world.is_verified(&forged, 0, 0).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

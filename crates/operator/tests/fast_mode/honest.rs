@@ -6,7 +6,8 @@ use collimate_operator::TaskState;
 
 use crate::{
     services::{start_aggregator, start_operator},
-    world::{World, sample, until, wallet},
+    support::network::{until, wallet},
+    world::{World, sample},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,9 +9,11 @@
 )]
 
 mod bad_batches;
+mod bad_data;
 mod byzantine;
 mod honest;
 mod restarts;
 mod services;
-mod systems;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

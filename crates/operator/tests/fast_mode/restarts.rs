@@ -7,8 +7,11 @@ use crate::{
     services::{
         operator_config, start_aggregator, start_aggregator_at, start_operator, start_operator_with,
     },
-    systems::Gate,
-    world::{World, sample, until, wallet},
+    support::{
+        network::{until, wallet},
+        verifiers::Gate,
+    },
+    world::{World, sample},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,10 +72,25 @@ async fn an_aggregator_that_forgot_everything_gets_the_signatures_again() {
         (view.answers.first()?.signatures.len() == 2).then_some(())
     })
     .await;
-    let address = aggregator.address;
+    let address = aggregator.address();
     aggregator.kill().await;
     let aggregator = start_aggregator_at(&world, 5, address).await;
     operators.push(start_operator(&world, 2, &[&aggregator]).await);
+    world.verified(&task).await;
+    assert!(world.is_verified(&batch, 0, 0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_aggregators_any_one_suffices() {
+    let world = World::start().await;
+    let (dies, lives) = (start_aggregator(&world, 5).await, start_aggregator(&world, 6).await);
+    let mut operators = vec![];
+    for number in 0..4 {
+        operators.push(start_operator(&world, number, &[&dies, &lives]).await);
+    }
+    dies.kill().await;
+    let batch = world.publish(vec![vec![sample("fibonacci")]]);
+    let task = world.create_for(&batch).await;
     world.verified(&task).await;
     assert!(world.is_verified(&batch, 0, 0).await);
 }

@@ -10,65 +10,25 @@ use collimate_chain::{
 };
 use collimate_contracts::decode_revert;
 use collimate_operator::{
-    OperatorConfig, OperatorParts, OperatorService, ProofSystems, TaskView as OperatorView,
+    OperatorConfig, OperatorParts, OperatorService, TaskView as OperatorView,
 };
 use collimate_signatures::{
     SignaturesConfig, SignaturesParts, SignaturesService, TaskView as SignaturesView,
 };
 use collimate_tasks::WatchSettings;
-use collimate_verifiers::ProofSystem;
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::oneshot,
-    task::{JoinHandle, spawn_blocking},
+use collimate_verifiers::{ProofSystem, ProofSystemId, ProofSystems};
+
+pub(crate) use crate::support::running::Running;
+use crate::{
+    support::{
+        network::{key, until},
+        running::launch,
+        samples::VERIFIER,
+    },
+    world::World,
 };
-use tokio_util::sync::CancellationToken;
-
-use crate::world::{SP1, VERIFIER, World, key, until};
-
-/// A service with a runtime of its own, so that killing it ends everything that it began, connections too.
-pub(crate) struct Running {
-    pub(crate) url: String,
-    pub(crate) address: SocketAddr,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-    runtime: Option<Runtime>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Starts a service, which tells its address once it listens.
-async fn launch<F, S>(service: F) -> Running
-where
-    F: FnOnce(oneshot::Sender<SocketAddr>, CancellationToken) -> S,
-    S: Future<Output = ()> + Send + 'static,
-{
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (stop, (tell, told)) = (CancellationToken::new(), oneshot::channel());
-    let task = runtime.spawn(service(tell, stop.clone()));
-    let address = told.await.expect("the service starts; its panic is above");
-    Running { url: format!("http://{address}"), address, stop, task, runtime: Some(runtime) }
-}
 
 impl Running {
-    /// As a crash: nothing is finished.
-    pub(crate) async fn kill(mut self) {
-        let runtime = self.runtime.take().unwrap();
-        let ended = spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5)));
-        ended.await.unwrap();
-    }
-
-    pub(crate) async fn stop(mut self) {
-        self.stop.cancel();
-        (&mut self.task).await.unwrap();
-    }
-
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Option<T> {
         let answer = reqwest::get(format!("{}{path}", self.url)).await.ok()?;
         answer.status().is_success().then_some(())?;
@@ -125,7 +85,8 @@ pub(crate) async fn start_operator_with(
     config: OperatorConfig,
     system: Arc<dyn ProofSystem>,
 ) -> Running {
-    start_operator_of(world, number, config, ProofSystems::new([(SP1, system)]).unwrap()).await
+    let systems = ProofSystems::from_iter([(ProofSystemId::Sp1Compressed, system)]);
+    start_operator_of(world, number, config, systems).await
 }
 
 /// An operator with these proof systems.

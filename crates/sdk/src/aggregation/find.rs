@@ -1,5 +1,7 @@
 //! Finding runs by transaction or by scanning events.
 
+use std::collections::HashSet;
+
 use alloy::{
     contract,
     primitives::{B256, TxHash},
@@ -57,11 +59,16 @@ impl Aggregation {
         }
         let mut runs = Vec::new();
         for root in self.roots_between(from, to).await? {
-            runs.push(self.aggregation(root).await?);
+            let run = self.aggregation(root).await?;
+            // A proof takes the place of what operators signed falsely: then the root's run is that of a later block.
+            if run.block_number <= to {
+                runs.push(run);
+            }
         }
         Ok(runs)
     }
 
+    /// Each root once, where it was registered last.
     async fn roots_between(&self, from: u64, to: u64) -> Result<Vec<B256>, SdkError> {
         let mut roots = Vec::new();
         let (mut next, mut size) = (from, BLOCKS_PER_REQUEST);
@@ -81,6 +88,10 @@ impl Aggregation {
             }
             next = last.saturating_add(1);
         }
+        let mut seen = HashSet::new();
+        roots.reverse();
+        roots.retain(|root| seen.insert(*root));
+        roots.reverse();
         Ok(roots)
     }
 

@@ -108,8 +108,8 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`BatcherClient::fees`].
-    pub async fn sufficient_fee(&self, group: &ProofGroup) -> Result<u128, SdkError> {
-        Ok(sufficient_fee(&self.batcher()?.fees().await?, group.count()))
+    pub async fn sufficient_fee(&self) -> Result<u128, SdkError> {
+        Ok(sufficient_fee(&self.batcher()?.fees().await?))
     }
 
     /// Signs for a group: with the account's next nonce, and a deadline by the chain's clock that the batcher takes.
@@ -293,11 +293,11 @@ impl Client {
     }
 }
 
-/// A `max_fee` with which so many proofs need not wait for others to share a batch's price: what a batch alone costs now, or the
-/// batcher's minimum. It is the most that they may cost; the price is the batch's, the same for everybody in it.
+/// A `max_fee` with which a group, of however many proofs, need not wait for others to share a batch's price: what a batch of its own
+/// costs now, with some room. It is the most that the group may cost; the price is the batch's, the same for each proof in it.
 #[must_use]
-pub fn sufficient_fee(fees: &FeesAnswer, proofs: u32) -> u128 {
-    fees.min_fee_per_proof.0.saturating_mul(u128::from(proofs)).max(fees.instant_fee.0)
+pub fn sufficient_fee(fees: &FeesAnswer) -> u128 {
+    fees.instant_fee.0
 }
 
 /// Seconds that an authorisation holds: as wanted, within what the batcher takes, of whose limits a tenth is left for blocks that come

@@ -163,7 +163,9 @@ pub(crate) fn needs_key(system: ProofSystemId) -> bool {
         | ProofSystemId::Sp1Plonk
         | ProofSystemId::Risc0Composite
         | ProofSystemId::Risc0Succinct
-        | ProofSystemId::Risc0Groth16 => false,
+        | ProofSystemId::Risc0SuccinctV2
+        | ProofSystemId::Risc0Groth16
+        | ProofSystemId::Risc0Groth16V2 => false,
         // Circuits, and what is not known here: a key too many costs bytes, one too few the batch.
         _ => true,
     }

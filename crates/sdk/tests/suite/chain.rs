@@ -11,6 +11,7 @@ use collimate_chain::{
     blobs::{BeaconBlobs, BlobReader},
     provider::{Timeouts, connect},
 };
+use collimate_core::{Commitment, tree};
 use collimate_sdk::{Aggregation, InclusionBundle};
 
 async fn client(network: &Network) -> Aggregation {
@@ -96,6 +97,51 @@ async fn scanning_finds_runs_in_order_and_the_one_that_covers_a_proof() {
     let error = aggregation.find(&wanted, from, None, &no_source).await.unwrap_err();
     assert_eq!(error.code(), "SDK-020");
     assert!(!error.denies());
+}
+
+#[tokio::test]
+async fn a_run_is_soft_until_its_proof_arrives() {
+    let network = Network::with_two_guarantees().await;
+    let aggregation = client(&network).await;
+    let (_, root) = network.register(&commitments(0..5)).await;
+    let run = aggregation.aggregation(root).await.unwrap();
+    let content = aggregation.content(&run, &network.blobs()).await.unwrap();
+    let path = content.path(&commitments(3..4)[0]).unwrap().siblings;
+    let (program_id, values) = (program(3), 3_u32.to_be_bytes());
+    assert!(aggregation.verify_inclusion(&path, &program_id, &values).await.unwrap());
+    assert!(!aggregation.verify_inclusion_hard(&path, &program_id, &values).await.unwrap());
+    assert_eq!(aggregation.hard_since(root).await.unwrap(), None);
+
+    network.harden(&commitments(0..5), false).await;
+    assert!(aggregation.verify_inclusion_hard(&path, &program_id, &values).await.unwrap());
+    assert!(!aggregation.verify_inclusion_hard(&path, &program(4), &values).await.unwrap());
+    assert!(aggregation.hard_since(root).await.unwrap() > Some(run.block_number));
+    assert_eq!(aggregation.aggregation(root).await.unwrap(), run, "the run is where it was");
+}
+
+#[tokio::test]
+async fn a_proven_run_takes_the_place_of_what_operators_signed_falsely() {
+    let network = Network::with_two_guarantees().await;
+    let aggregation = client(&network).await;
+    let truth = commitments(0..5);
+    let proven = network.register(&commitments(20..22)).await.1;
+    let leaves: Vec<_> = truth.iter().map(Commitment::leaf).collect();
+    let root = tree::root(&leaves).unwrap().into();
+    network.register_root(root, &commitments(10..13)).await;
+    let signed = aggregation.aggregation(root).await.unwrap();
+    let error = aggregation.content(&signed, &network.blobs()).await.unwrap_err();
+    assert_eq!(error.code(), "SDK-013");
+
+    network.harden(&truth, true).await;
+    let run = aggregation.aggregation(root).await.unwrap();
+    let content = aggregation.content(&run, &network.blobs()).await.unwrap();
+    assert_eq!(content.commitments(), truth);
+    let from = network.deployment.block;
+    let runs = aggregation.runs_between(from, None).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.root).collect::<Vec<_>>(), [proven, root]);
+    assert_eq!(runs[1], run);
+    let earlier = aggregation.runs_between(from, Some(signed.block_number)).await.unwrap();
+    assert_eq!(earlier.len(), 1, "what was signed falsely is no run any more");
 }
 
 #[tokio::test]

@@ -165,7 +165,9 @@ async fn a_service_that_stops_loses_nothing_and_one_that_is_gone_is_not_needed()
     let provider = service.network.provider.clone();
     let config = collimate_contracts::DeployConfig {
         program_id: other.program_id,
-        verification: collimate_contracts::Sp1Verification::Existing(other.sp1_verifier),
+        verification: collimate_contracts::Sp1Verification::Hard(
+            collimate_contracts::HardVerifier::Existing(other.sp1_verifier),
+        ),
         risc0: None,
         payments: None,
         fast_mode: None,

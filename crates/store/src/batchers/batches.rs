@@ -5,7 +5,9 @@ use time::OffsetDateTime;
 use super::{
     BatcherLedger, FastBatch, FastGroup, NewBatch, PaidPrice, TaskOfBatch,
     groups::{GroupRow, select_groups},
-    hashes, wei,
+    hashes,
+    overtaken::drop_overtaken_of,
+    wei,
 };
 use crate::store::{short, to_i64, to_u32, to_u64};
 use crate::{BatchStatus, GroupStatus, StoreError};
@@ -162,11 +164,18 @@ impl BatcherLedger {
         }
     }
 
-    /// Gives up a batch whose task is not on chain: its groups wait again.
+    /// Gives up a batch whose task is not on chain: its groups wait again, but for those whose nonces another group has now. These end
+    /// with `overtaken`, code and reason, and are returned.
     ///
     /// # Errors
     /// [`StoreError::WrongStatus`] if its task is on chain, or it was dissolved before.
-    pub async fn dissolve(&self, id: i64, code: &str, reason: &str) -> Result<(), StoreError> {
+    pub async fn dissolve(
+        &self,
+        id: i64,
+        code: &str,
+        reason: &str,
+        overtaken: (&str, &str),
+    ) -> Result<Vec<[u8; 32]>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let changed = sqlx::query!(
             "UPDATE fast_batches SET phase = 'dissolved', code = $3, reason = $4, updated_at = now() \
@@ -182,6 +191,7 @@ impl BatcherLedger {
             tx.rollback().await?;
             return Err(self.wrong_batch_status(id, "closed or sent").await);
         }
+        let dropped = drop_overtaken_of(&mut tx, id, overtaken).await?;
         sqlx::query!(
             "UPDATE fast_groups SET status = 'accepted', batch_id = NULL, updated_at = now() \
              WHERE batch_id = $1 AND status = 'batched'",
@@ -190,7 +200,7 @@ impl BatcherLedger {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(())
+        Ok(dropped)
     }
 
     /// Has the batch's task asked for by another transaction than the one of attempt `after`, which was mined and left the chain.

@@ -317,12 +317,39 @@ impl BatcherLedger {
         db: &mut PgConnection,
         account: &[u8; 20],
     ) -> Result<(), StoreError> {
-        let addresses = [&self.key.contract, &self.key.address, account];
-        let key = lock_key(b"collimate-batcher-account-v1", self.key.chain_id, &addresses);
+        let key = self.lock_of(account);
         sqlx::query_scalar!(r#"SELECT 1 AS "one!" FROM pg_advisory_xact_lock($1)"#, key)
             .fetch_one(db)
             .await?;
         Ok(())
+    }
+
+    /// Has requests for the accounts of a batch wait until this transaction has ended.
+    pub(super) async fn lock_accounts_of(
+        &self,
+        db: &mut PgConnection,
+        batch: i64,
+    ) -> Result<(), StoreError> {
+        let accounts: Vec<[u8; 20]> = sqlx::query_scalar(
+            "SELECT DISTINCT g.account FROM fast_batch_groups m JOIN fast_groups g ON g.id = m.group_id \
+             WHERE m.batch_id = $1",
+        )
+        .bind(batch)
+        .fetch_all(&mut *db)
+        .await?;
+        // In one order for everybody who locks several.
+        let mut keys: Vec<i64> = accounts.iter().map(|account| self.lock_of(account)).collect();
+        keys.sort_unstable();
+        sqlx::query("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS named (key)")
+            .bind(keys)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+
+    fn lock_of(&self, account: &[u8; 20]) -> i64 {
+        let addresses = [&self.key.contract, &self.key.address, account];
+        lock_key(b"collimate-batcher-account-v1", self.key.chain_id, &addresses)
     }
 
     async fn standing_on(
@@ -379,6 +406,15 @@ impl BatcherLedger {
             &systems,
             to_i64("block", group.head)?,
         )
+        .execute(&mut *db)
+        .await?;
+        let files: Vec<&[u8]> = group.files.iter().map(|key| &key[..]).collect();
+        sqlx::query(
+            "INSERT INTO fast_group_files (group_id, key) \
+             SELECT $1, key FROM unnest($2::bytea[]) AS named (key)",
+        )
+        .bind(&group.id[..])
+        .bind(files)
         .execute(db)
         .await?;
         Ok(())

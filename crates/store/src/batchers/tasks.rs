@@ -4,8 +4,9 @@ use collimate_chain::follower::Cursor;
 use sqlx::PgConnection;
 
 use super::{
-    BatcherLedger, FastBatch, TaskFact, TaskOnChain,
+    BatcherLedger, FastBatch, GroupEnds, TaskFact, TaskOnChain,
     batches::{BatchRow, select_batches},
+    overtaken::drop_overtaken_by,
 };
 use crate::cursors::move_cursor;
 use crate::store::to_i64;
@@ -13,7 +14,7 @@ use crate::{BatchStatus, StoreError};
 
 impl BatcherLedger {
     /// Stores what blocks brought that were delivered, the newest of which is `to`'s tip, and moves the cursor from `from`.
-    /// `refunded` is the code and reason of groups whose payment was given back. Returns the batches that changed.
+    /// `ends` is what the users of groups read that end with these facts. Returns the batches that changed.
     ///
     /// Facts about tasks of others, and facts that are stored already, change nothing.
     ///
@@ -22,7 +23,7 @@ impl BatcherLedger {
     pub async fn advance(
         &self,
         facts: &[TaskFact],
-        refunded: (&str, &str),
+        ends: &GroupEnds<'_>,
         from: Option<&Cursor>,
         to: &Cursor,
     ) -> Result<Vec<FastBatch>, StoreError> {
@@ -30,7 +31,7 @@ impl BatcherLedger {
         move_cursor(&mut tx, &self.cursor_name(), from, to).await?;
         let mut changed = vec![];
         for fact in facts {
-            changed.extend(self.apply(&mut tx, fact).await?);
+            changed.extend(self.apply(&mut tx, fact, ends.overtaken).await?);
         }
         let head = to.next.saturating_sub(1);
         let expired = sqlx::query_scalar!(
@@ -42,7 +43,7 @@ impl BatcherLedger {
         .fetch_all(&mut *tx)
         .await?;
         changed.extend(expired);
-        let batches = self.follow(&mut tx, &changed, refunded).await?;
+        let batches = self.follow(&mut tx, &changed, ends.refunded).await?;
         tx.commit().await?;
         Ok(batches)
     }
@@ -90,9 +91,10 @@ impl BatcherLedger {
         &self,
         db: &mut PgConnection,
         fact: &TaskFact,
+        overtaken: (&str, &str),
     ) -> Result<Option<i64>, StoreError> {
         let changed = match fact {
-            TaskFact::Created(task) => return self.create(db, task).await,
+            TaskFact::Created(task) => return self.create(db, task, overtaken).await,
             TaskFact::Verified { task_id, block } => {
                 sqlx::query_scalar!(
                     "UPDATE fast_batches SET verified_block = $3, updated_at = now() \
@@ -135,6 +137,7 @@ impl BatcherLedger {
         &self,
         db: &mut PgConnection,
         task: &TaskOnChain,
+        overtaken: (&str, &str),
     ) -> Result<Option<i64>, StoreError> {
         let batch = sqlx::query_scalar!(
             "UPDATE fast_batches SET phase = 'sent', code = NULL, reason = NULL, task_id = $4, task_block = $5, \
@@ -157,6 +160,9 @@ impl BatcherLedger {
         .await?;
         let Some(batch) = batch else { return Ok(None) };
         let charges: Vec<String> = task.charges.iter().map(ToString::to_string).collect();
+        // A group that is being accepted meanwhile could take a nonce that is charged here.
+        self.lock_accounts_of(db, batch).await?;
+        drop_overtaken_by(db, batch, &charges, overtaken).await?;
         let charged = sqlx::query!(
             "UPDATE fast_groups g SET status = 'open', batch_id = $1, charged_wei = c.fee::numeric, updated_at = now() \
              FROM fast_batch_groups m \

@@ -1,10 +1,12 @@
 //! The batchers' ledger: who gets a nonce, what the chain's facts do, and what a reorganisation undoes.
 
+use std::time::Duration;
+
 use alloy::primitives::B256;
 use collimate_chain::follower::{BlockId, Cursor};
 use collimate_store::{
-    Admission, BatchStatus, BatcherKey, BatcherLedger, FastBatch, GroupStatus, NewBatch, NewGroup,
-    OnChainAccount, Store, StoreError, TaskFact, TaskOnChain,
+    Admission, BatchStatus, BatcherKey, BatcherLedger, FastBatch, GroupEnds, GroupStatus, NewBatch,
+    NewGroup, OnChainAccount, Store, StoreError, TaskFact, TaskOnChain,
 };
 use futures::future::join_all;
 use sqlx::PgPool;
@@ -14,7 +16,9 @@ use crate::support::empty_database;
 const KEY: BatcherKey = BatcherKey { chain_id: 31337, contract: [0xcc; 20], address: [0xba; 20] };
 const RICH: OnChainAccount = OnChainAccount { nonce: 0, balance: 1_000_000 };
 const BEHIND: (&str, &str) = ("BTC-063", "behind another");
-const REFUNDED: (&str, &str) = ("BTC-070", "refunded");
+const OVERTAKEN: (&str, &str) = ("BTC-063", "another group has its nonce");
+const ENDS: GroupEnds<'static> =
+    GroupEnds { refunded: ("BTC-070", "refunded"), overtaken: OVERTAKEN };
 /// Blocks in which a task can be answered.
 const RESPONSE_BLOCKS: u64 = 10;
 
@@ -40,6 +44,7 @@ fn group(account: u8, first_nonce: u64, proofs: u32) -> NewGroup {
         by_wallet: false,
         bytes: 1_000,
         items: "[]".to_owned(),
+        files: vec![[account; 32], [0xff; 32]],
         commitments: (0..proofs).map(|proof| [proof as u8; 32]).collect(),
         systems: vec![6, 9],
         head: 5,
@@ -95,7 +100,7 @@ struct Followed {
 impl Followed {
     async fn advance(&mut self, head: u64, facts: &[TaskFact]) -> Vec<FastBatch> {
         let to = cursor(head);
-        let changed = self.ledger.advance(facts, REFUNDED, self.at.as_ref(), &to).await.unwrap();
+        let changed = self.ledger.advance(facts, &ENDS, self.at.as_ref(), &to).await.unwrap();
         self.at = Some(to);
         changed
     }
@@ -257,8 +262,9 @@ async fn a_batch_that_is_given_up_gives_its_groups_back_and_is_known_if_it_is_mi
     let twice = ledger.close_batch(&new_batch(&groups)).await.unwrap_err();
     assert!(matches!(twice, StoreError::WrongStatus { .. }), "{twice}");
     ledger.mark_sent(batch.id).await.unwrap();
-    ledger.dissolve(batch.id, "CHN-030", "it would revert").await.unwrap();
-    let again = ledger.dissolve(batch.id, "CHN-030", "it would revert").await.unwrap_err();
+    ledger.dissolve(batch.id, "CHN-030", "it would revert", OVERTAKEN).await.unwrap();
+    let again =
+        ledger.dissolve(batch.id, "CHN-030", "it would revert", OVERTAKEN).await.unwrap_err();
     assert!(matches!(again, StoreError::WrongStatus { .. }), "{again}");
     assert_eq!(ledger.waiting_groups(10).await.unwrap().len(), 2);
     let mut chain = Followed { ledger, at: None };
@@ -267,11 +273,138 @@ async fn a_batch_that_is_given_up_gives_its_groups_back_and_is_known_if_it_is_mi
     assert_eq!(chain.group(&groups[0]).await, (GroupStatus::Open, Some(10)));
 }
 
+/// Wallet 1's group for the nonces 0 and 1 is on chain in block 20, uncharged, with group `other`; the wallet has groups that wait for
+/// the same nonces; then block 20 leaves the chain.
+struct TakenBack {
+    chain: Followed,
+    store: Store,
+    batch: i64,
+    first: NewGroup,
+    other: NewGroup,
+    waiting: [NewGroup; 2],
+}
+
+async fn taken_back() -> TakenBack {
+    let (ledger, store, _) = ledger().await;
+    let (first, other) = (group(1, 0, 2), group(2, 0, 1));
+    for group in [&first, &other] {
+        accept(&ledger, group).await;
+    }
+    let groups = [first.clone(), other.clone()];
+    let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap().id;
+    ledger.mark_sent(batch).await.unwrap();
+    let mut chain = Followed { ledger, at: None };
+    chain.advance(19, &[]).await;
+    chain.advance(20, &[created(20, &[0, 10])]).await;
+    let waiting = [group(1, 0, 1), group(1, 1, 1)];
+    for group in &waiting {
+        accept(&chain.ledger, group).await;
+    }
+    chain.revert(20).await;
+    assert_eq!(chain.group(&first).await, (GroupStatus::Batched, None));
+    TakenBack { chain, store, batch, first, other, waiting }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_charged_after_a_reorganisation_ends_those_that_have_its_nonces() {
+    let TakenBack { mut chain, store, batch, first, other, waiting } = taken_back().await;
+    let behind = group(1, 2, 1);
+    accept(&chain.ledger, &behind).await;
+    chain.advance(21, &[created(21, &[20, 10])]).await;
+    assert_eq!(chain.batch(batch).await.status, BatchStatus::Open);
+    assert_eq!(chain.group(&first).await, (GroupStatus::Open, Some(20)));
+    assert_eq!(chain.group(&other).await, (GroupStatus::Open, Some(10)));
+    for group in &waiting {
+        let ended = chain.ledger.group(&group.id).await.unwrap().unwrap();
+        assert_eq!((ended.status, ended.code.as_deref()), (GroupStatus::Rejected, Some("BTC-063")));
+    }
+    assert_eq!(chain.group(&behind).await.0, GroupStatus::Accepted, "its nonce is the next");
+    assert_eq!(store.audit().await.unwrap(), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_given_up_after_a_reorganisation_ends_groups_whose_nonces_are_taken() {
+    let TakenBack { chain, batch, first, other, waiting, .. } = taken_back().await;
+    let gone = chain.ledger.dissolve(batch, "CHN-030", "it would revert", OVERTAKEN).await;
+    assert_eq!(gone.unwrap(), [first.id]);
+    let ended = chain.ledger.group(&first.id).await.unwrap().unwrap();
+    assert_eq!((ended.status, ended.code.as_deref()), (GroupStatus::Rejected, Some("BTC-063")));
+    for group in waiting.iter().chain([&other]) {
+        assert_eq!(chain.group(group).await, (GroupStatus::Accepted, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_groups_for_one_nonce_that_are_both_on_their_way_the_chain_chooses_one() {
+    let TakenBack { mut chain, batch, first, waiting, .. } = taken_back().await;
+    let root = [0x22; 32];
+    let second = NewBatch { root, ..new_batch(&waiting) };
+    let second = chain.ledger.close_batch(&second).await.unwrap().id;
+    chain.ledger.mark_sent(second).await.unwrap();
+    // Neither is charged yet, so the first may wait again.
+    let gone = chain.ledger.dissolve(batch, "CHN-030", "it would revert", OVERTAKEN).await.unwrap();
+    assert!(gone.is_empty());
+    assert_eq!(chain.group(&first).await.0, GroupStatus::Accepted);
+    let TaskFact::Created(task) = created(21, &[10, 10]) else { panic!("a creation") };
+    chain.advance(21, &[TaskFact::Created(TaskOnChain { root, ..task })]).await;
+    assert_eq!(chain.batch(second).await.status, BatchStatus::Open);
+    assert_eq!(chain.group(&waiting[0]).await, (GroupStatus::Open, Some(10)));
+    assert_eq!(chain.group(&first).await.0, GroupStatus::Rejected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_unused_when_no_group_has_them_that_waits_or_got_on_chain() {
+    let (ledger, _, _) = ledger().await;
+    let unused = async |ledger: &BatcherLedger| {
+        let unused = ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+        let mut keys = unused.keys().to_vec();
+        unused.forget().await.unwrap();
+        keys.sort_unstable();
+        keys
+    };
+    // One that a crash left behind, and those of three groups, which have one in common.
+    let groups = [group(1, 0, 1), group(2, 0, 1), group(3, 0, 1)];
+    ledger.note_files(&[[0xee; 32]]).await.unwrap();
+    for group in &groups {
+        ledger.note_files(&group.files).await.unwrap();
+        accept(&ledger, group).await;
+    }
+    let young = ledger.unused_files(Duration::from_secs(3_600), 100).await.unwrap();
+    assert!(young.keys().is_empty(), "it may belong to a group that is just arriving");
+    drop(young);
+    assert_eq!(unused(&ledger).await, [[0xee; 32]]);
+    assert!(unused(&ledger).await.is_empty(), "it is forgotten");
+
+    ledger.reject_group(&groups[0].id, "BTC-061", "too poor", BEHIND).await.unwrap();
+    assert_eq!(unused(&ledger).await, [[1; 32]], "others have the common one");
+    let batch = ledger.close_batch(&new_batch(&groups[1..])).await.unwrap();
+    ledger.mark_sent(batch.id).await.unwrap();
+    let mut chain = Followed { ledger, at: None };
+    chain.advance(20, &[created(20, &[10, 10])]).await;
+    assert!(unused(&chain.ledger).await.is_empty(), "their task is on chain");
+    chain.advance(21, &[TaskFact::Verified { task_id: [20; 32], block: 21 }]).await;
+    assert!(unused(&chain.ledger).await.is_empty(), "and stays there");
+
+    // Whoever stores a file that is being taken away waits until it is gone.
+    chain.ledger.note_files(&[[0xdd; 32]]).await.unwrap();
+    let taken = chain.ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+    assert_eq!(taken.keys(), [[0xdd; 32]]);
+    let again = chain.ledger.clone();
+    let noting = tokio::spawn(async move { again.note_files(&[[0xdd; 32]]).await });
+    let others = chain.ledger.unused_files(Duration::ZERO, 100).await.unwrap();
+    assert!(others.keys().is_empty(), "one takes it away");
+    drop(others);
+    assert!(!noting.is_finished());
+    taken.forget().await.unwrap();
+    noting.await.unwrap().unwrap();
+    assert_eq!(unused(&chain.ledger).await, [[0xdd; 32]], "it is known again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_follow_one_gets_on_and_of_two_drivers_one_drives() {
     let (ledger, store, _) = ledger().await;
-    ledger.advance(&[], REFUNDED, None, &cursor(5)).await.unwrap();
-    let late = ledger.advance(&[], REFUNDED, None, &cursor(6)).await.unwrap_err();
+    ledger.advance(&[], &ENDS, None, &cursor(5)).await.unwrap();
+    let late = ledger.advance(&[], &ENDS, None, &cursor(6)).await.unwrap_err();
     assert!(matches!(late, StoreError::CursorMoved(_)), "{late}");
     let late = ledger.revert(3, Some(&cursor(4)), &cursor(2)).await.unwrap_err();
     assert!(matches!(late, StoreError::CursorMoved(_)), "{late}");
@@ -289,6 +422,7 @@ async fn the_schema_refuses_what_the_code_would_never_write() {
     let groups = [group(1, 0, 2)];
     accept(&ledger, &groups[0]).await;
     let batch = ledger.close_batch(&new_batch(&groups)).await.unwrap().id;
+    accept(&ledger, &group(2, 0, 1)).await;
     let database = PgPool::connect(&url).await.unwrap();
     for statement in [
         "UPDATE fast_groups SET status = 'verified', charged_wei = NULL".to_owned(),
@@ -301,7 +435,8 @@ async fn the_schema_refuses_what_the_code_would_never_write() {
         "INSERT INTO fast_groups (id, batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, deadline, \
              signature, by_wallet, bytes, items, commitments, systems, head, status) \
              SELECT decode(repeat('05', 32), 'hex'), batcher_id, account, proofs_root, proof_count, first_nonce, max_fee_wei, \
-             deadline, signature, by_wallet, bytes, items, commitments, systems, head, 'accepted' FROM fast_groups"
+             deadline, signature, by_wallet, bytes, items, commitments, systems, head, 'accepted' FROM fast_groups \
+             WHERE status = 'accepted'"
             .to_owned(),
     ] {
         let refused =
@@ -334,7 +469,7 @@ async fn the_audit_finds_nothing_in_an_allowed_history_and_what_was_tampered_wit
         accept(&ledger, group).await;
     }
     let given_up = ledger.close_batch(&new_batch(&groups)).await.unwrap();
-    ledger.dissolve(given_up.id, "BTC-001", "for a test").await.unwrap();
+    ledger.dissolve(given_up.id, "BTC-001", "for a test", OVERTAKEN).await.unwrap();
     ledger.reject_group(&groups[2].id, "BTC-061", "too little", BEHIND).await.unwrap();
     let batch = ledger.close_batch(&new_batch(&groups[..2])).await.unwrap();
     ledger.mark_sent(batch.id).await.unwrap();

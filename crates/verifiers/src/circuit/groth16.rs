@@ -1,64 +1,14 @@
 //! Groth16 over BN254, whichever tool's encoding the proof came in.
 
-use ark_bn254::{Bn254, Fr};
+use ark_bn254::{Bn254, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::{Groth16, Proof, VerifyingKey, prepare_verifying_key};
 
-use collimate_core::ProgramId;
-
-use super::{CircuitSubmission, inputs, key_bytes, program_id, reader::Part};
-use crate::{
-    ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
-    limits::{MAX_CIRCUIT_KEY_BYTES, MAX_GROTH16_PROOF_BYTES},
-};
-
-/// How a tool writes keys and proofs; all else is the same for every tool.
-pub trait Encoding: std::fmt::Debug + Send + Sync {
-    /// The proof system's name.
-    const NAME: &'static str;
-
-    /// Reads a key, which is [`checked`] afterwards.
-    ///
-    /// # Errors
-    /// Bytes that the tool does not write.
-    fn key(bytes: &[u8]) -> Result<VerifyingKey<Bn254>, VerifyError>;
-
-    /// Reads a proof.
-    ///
-    /// # Errors
-    /// Bytes that the tool does not write.
-    fn proof(bytes: &[u8]) -> Result<Proof<Bn254>, VerifyError>;
-}
-
-impl<E: Encoding> ProofSystem for E {
-    fn name(&self) -> &'static str {
-        E::NAME
-    }
-
-    fn max_proof_bytes(&self) -> usize {
-        MAX_GROTH16_PROOF_BYTES
-    }
-
-    fn max_key_bytes(&self) -> usize {
-        MAX_CIRCUIT_KEY_BYTES
-    }
-
-    fn program_id(&self, key: &ProgramKey) -> Result<ProgramId, VerifyError> {
-        let bytes = key_bytes(key)?;
-        checked(E::key(bytes)?)?;
-        Ok(program_id(bytes))
-    }
-
-    fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
-        let submission = CircuitSubmission::of(submission, self.max_proof_bytes())?;
-        let (key, proof) = (checked(E::key(submission.key)?)?, E::proof(submission.proof)?);
-        verify(&key, &proof, submission.inputs)?;
-        Ok(submission.accepted())
-    }
-}
+use super::reader::Part;
+use crate::VerifyError;
 
 /// Refuses keys that no setup makes: with some of them, everything could be proven.
-fn checked(key: VerifyingKey<Bn254>) -> Result<VerifyingKey<Bn254>, VerifyError> {
+pub(crate) fn checked(key: VerifyingKey<Bn254>) -> Result<VerifyingKey<Bn254>, VerifyError> {
     if key.gamma_abc_g1.is_empty() {
         return Err(Part::Key.fault("it has no points for the public inputs"));
     }
@@ -70,21 +20,26 @@ fn checked(key: VerifyingKey<Bn254>) -> Result<VerifyingKey<Bn254>, VerifyError>
     Ok(key)
 }
 
-/// Verifies a proof whose points were checked when they were read, with a [`checked`] key.
+/// Verifies a proof whose points were checked when they were read, with a [`checked`] key. The commitments, of a tool that
+/// has them, are a part of the statement beside the inputs.
 ///
 /// # Errors
-/// A point at infinity, which no prover makes; another number of public inputs than the key's; a proof that does not
-/// hold.
-fn verify(
+/// A point at infinity, which no prover makes; a proof that does not hold.
+pub(crate) fn verify(
     key: &VerifyingKey<Bn254>,
     proof: &Proof<Bn254>,
-    words: &[u8],
+    inputs: &[Fr],
+    commitments: &[G1Affine],
 ) -> Result<(), VerifyError> {
     if proof.a.is_zero() || proof.b.is_zero() || proof.c.is_zero() {
         return Err(Part::Proof.fault("A, B or C is the point at infinity"));
     }
-    let inputs = inputs::read::<Fr>(words, key.gamma_abc_g1.len().saturating_sub(1))?;
-    match Groth16::<Bn254>::verify_proof(&prepare_verifying_key(key), proof, &inputs) {
+    let key = prepare_verifying_key(key);
+    let verdict = Groth16::<Bn254>::prepare_inputs(&key, inputs).and_then(|of_inputs| {
+        let statement = commitments.iter().fold(of_inputs, |sum, commitment| sum + commitment);
+        Groth16::<Bn254>::verify_proof_with_prepared_inputs(&key, proof, &statement)
+    });
+    match verdict {
         Ok(true) => Ok(()),
         Ok(false) => Err(VerifyError::Rejected { reason: "the pairing check failed".to_owned() }),
         Err(error) => Err(VerifyError::Rejected { reason: error.to_string() }),

@@ -4,11 +4,11 @@
 //! Plonk and from 0.11 on for Groth16. The program id is keccak256 of the key's file. Of a Plonk key of gnark 0.15 the
 //! first 16 bytes, zeros and the format's number, are left out.
 //!
-//! Not taken: Groth16 of circuits with commitments (`api.Commit`, and what uses it, such as range checks and emulated
-//! fields). Plonk's are.
+//! Circuits may have commitments (`api.Commit`, and what uses it, such as range checks and emulated fields).
 
 mod curve;
 mod groth16;
+mod hash_to_field;
 mod plonk;
 mod witness;
 

@@ -3,21 +3,21 @@
 //! The program id is the image id. Receipts are bincode of `risc0_zkvm::Receipt`, and carry their journal; a seal is
 //! the bytes that `IRiscZeroVerifier.verify` takes, and its journal is given beside it.
 //!
+//! Verified are version 3.0, and of 2.2 and 2.3 succinct receipts and seals: the same circuit and key with other parameters.
+//!
 //! What a receipt proves is bound by its seal, but not every byte of the file is: a claim may be pruned to its digest,
 //! and still is the same claim.
 
 mod groth16;
 mod receipt;
+mod version;
 
-pub use groth16::Risc0Groth16;
-pub use receipt::{Risc0Composite, Risc0Succinct};
+pub use groth16::{Risc0Groth16, Risc0Groth16V2};
+pub use receipt::{Risc0Composite, Risc0Succinct, Risc0SuccinctV2};
 
 use collimate_core::ProgramId;
 
 use crate::{ProgramKey, VerifyError};
-
-/// The versions of RISC Zero whose receipts are verified: they share their circuits' parameters.
-pub const VERSION: &str = "3.0";
 
 /// The image id; there is no other key.
 fn image_id(key: &ProgramKey) -> Result<ProgramId, VerifyError> {

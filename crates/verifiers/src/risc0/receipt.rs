@@ -6,7 +6,7 @@ use risc0_zkvm::{
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{VERSION, image_id};
+use super::{image_id, version::Version};
 use crate::{
     ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError, canonical,
     limits::{
@@ -14,13 +14,17 @@ use crate::{
     },
 };
 
-/// RISC Zero's composite receipts: a proof for each segment of an execution.
+/// RISC Zero's composite receipts, of version 3.0: a proof for each segment of an execution.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Risc0Composite;
 
-/// RISC Zero's succinct receipts: one proof of fixed size.
+/// RISC Zero's succinct receipts, of version 3.0: one proof of fixed size.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Risc0Succinct;
+
+/// The same of versions 2.2 and 2.3.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Risc0SuccinctV2;
 
 impl ProofSystem for Risc0Composite {
     fn name(&self) -> &'static str {
@@ -36,7 +40,7 @@ impl ProofSystem for Risc0Composite {
     }
 
     fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
-        verify(submission, Form::Composite, MAX_RISC0_COMPOSITE_BYTES)
+        verify(submission, Form::Composite, Version::V3, MAX_RISC0_COMPOSITE_BYTES)
     }
 }
 
@@ -54,7 +58,25 @@ impl ProofSystem for Risc0Succinct {
     }
 
     fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
-        verify(submission, Form::Succinct, MAX_RISC0_SUCCINCT_BYTES)
+        verify(submission, Form::Succinct, Version::V3, MAX_RISC0_SUCCINCT_BYTES)
+    }
+}
+
+impl ProofSystem for Risc0SuccinctV2 {
+    fn name(&self) -> &'static str {
+        "risc0-succinct-v2"
+    }
+
+    fn max_proof_bytes(&self) -> usize {
+        MAX_RISC0_SUCCINCT_BYTES
+    }
+
+    fn program_id(&self, key: &ProgramKey) -> Result<ProgramId, VerifyError> {
+        image_id(key)
+    }
+
+    fn verify(&self, submission: &Submission) -> Result<VerifiedProof, VerifyError> {
+        verify(submission, Form::Succinct, Version::V2, MAX_RISC0_SUCCINCT_BYTES)
     }
 }
 
@@ -122,6 +144,7 @@ impl<'de> Deserialize<'de> for TooDeep {
 fn verify(
     submission: &Submission,
     expected: Form,
+    version: Version,
     max_bytes: usize,
 ) -> Result<VerifiedProof, VerifyError> {
     let program_id = image_id(&submission.key)?;
@@ -130,13 +153,12 @@ fn verify(
     if submission.public_values.as_ref().is_some_and(|claimed| claimed != journal) {
         return Err(VerifyError::WrongPublicValues);
     }
-    // Development mode, which an environment variable turns on, would accept receipts without a proof.
-    let context = VerifierContext::default().with_dev_mode(false);
-    check_labels(&receipt, &context)?;
+    let context = version.context();
+    check_labels(&receipt, version, &context)?;
     check_paths(&receipt.inner)?;
     receipt
         .verify_with_context(&context, program_id.0)
-        .map_err(|error| explain(&receipt, program_id, &error))?;
+        .map_err(|error| explain(&receipt, program_id, version, &error))?;
     Ok(VerifiedProof {
         program_id,
         public_values: journal.clone(),
@@ -171,17 +193,21 @@ fn parse(bytes: &[u8], expected: Form, max_bytes: usize) -> Result<Receipt, Veri
 
 /// Numbers and parameters that the library does not look at in a composite receipt: with others, the same proof would
 /// have other encodings.
-fn check_labels(receipt: &Receipt, context: &VerifierContext) -> Result<(), VerifyError> {
+fn check_labels(
+    receipt: &Receipt,
+    version: Version,
+    context: &VerifierContext,
+) -> Result<(), VerifyError> {
     let Ok(composite) = receipt.inner.composite() else { return Ok(()) };
     let whole = context.composite_verifier_parameters().map(|parameters| parameters.digest());
     if Some(composite.verifier_parameters) != whole {
-        return Err(wrong_parameters(&composite.verifier_parameters));
+        return Err(version.wrong_parameters(&composite.verifier_parameters));
     }
     let segment =
         context.segment_verifier_parameters.as_ref().map(|parameters| parameters.digest());
     let mut labels = composite.segments.iter().map(|segment| &segment.verifier_parameters);
     if let Some(other) = labels.find(|label| Some(**label) != segment) {
-        return Err(wrong_parameters(other));
+        return Err(version.wrong_parameters(other));
     }
     if !(0..).zip(&composite.segments).all(|(index, segment)| segment.index == index) {
         return Err(VerifyError::Malformed { reason: "its segments are not in order".to_owned() });
@@ -217,15 +243,16 @@ fn has_reduced_path<Claim>(receipt: &SuccinctReceipt<Claim>) -> bool {
             .all(|digest| digest.as_words().iter().all(|word| *word < BABY_BEAR))
 }
 
-fn wrong_parameters(found: &Digest) -> VerifyError {
-    VerifyError::WrongVersion { found: format!("with parameters {found}"), expected: VERSION }
-}
-
 /// What the library calls a mismatch of claims, named by what differs.
-fn explain(receipt: &Receipt, expected: ProgramId, error: &VerificationError) -> VerifyError {
+fn explain(
+    receipt: &Receipt,
+    expected: ProgramId,
+    version: Version,
+    error: &VerificationError,
+) -> VerifyError {
     match error {
         VerificationError::VerifierParametersMismatch { received, .. } => {
-            wrong_parameters(received)
+            version.wrong_parameters(received)
         }
         VerificationError::ClaimDigestMismatch { .. } => mismatch(receipt, expected)
             .unwrap_or_else(|| VerifyError::Rejected { reason: error.to_string() }),

@@ -2,7 +2,7 @@
 
 use collimate_core::{Commitment, ProgramId};
 use collimate_verifiers::{
-    ProgramKey, ProofSystemId, VerifyError, limits::MAX_PUBLIC_VALUES_BYTES,
+    ProgramKey, ProofSystemId, ProofSystems, VerifyError, limits::MAX_PUBLIC_VALUES_BYTES,
 };
 
 use crate::honest::{self, Honest};
@@ -47,8 +47,21 @@ fn numbers_and_names_lead_to_the_verifier_and_stay_as_they_are() {
     assert_eq!(
         numbered.join(" "),
         "sp1-compressed sp1-groth16 sp1-plonk risc0-composite risc0-succinct risc0-groth16 \
-         gnark-groth16-bn254 gnark-plonk-bn254 gnark-plonk-bls12-381 circom-groth16-bn254"
+         gnark-groth16-bn254 gnark-plonk-bn254 gnark-plonk-bls12-381 circom-groth16-bn254 \
+         risc0-succinct-v2 risc0-groth16-v2"
     );
+}
+
+#[test]
+fn a_set_of_proof_systems_has_each_once_by_its_number() {
+    use ProofSystemId::{CircomGroth16Bn254, Sp1Groth16};
+    let systems: ProofSystems =
+        [CircomGroth16Bn254, Sp1Groth16, CircomGroth16Bn254].into_iter().collect();
+    assert_eq!(systems.numbers().collect::<Vec<_>>(), [1, 9]);
+    assert_eq!(systems.bits(), 1 << 1 | 1 << 9);
+    assert_eq!(systems.get(9).map(|system| system.name()), Some("circom-groth16-bn254"));
+    assert!(systems.get(0).is_none());
+    assert!(!systems.is_empty() && ProofSystems::default().is_empty());
 }
 
 #[test]

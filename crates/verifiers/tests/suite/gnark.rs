@@ -1,4 +1,4 @@
-//! gnark's proofs: second encodings, commitments, and files that are something else.
+//! gnark's proofs: second encodings, and files that are something else.
 
 use collimate_verifiers::{ProgramKey, ProofSystemId, VerifyError, gnark::public_inputs};
 
@@ -61,11 +61,19 @@ fn groth16_rejects_points_at_infinity() {
 }
 
 #[test]
-fn groth16_refuses_circuits_with_commitments_by_name() {
+fn groth16_rejects_commitments_where_the_circuit_has_none() {
     let Some(honest) = honest::of(ProofSystemId::GnarkGroth16Bn254) else { return };
-    rejects_proof(honest, "VER-018", |proof| proof[131] = 1);
-    rejects_key(honest, "VER-018", |key| key[359] = 1);
-    rejects_key(honest, "VER-018", |key| key[363] = 1);
+    rejects_proof(honest, "VER-003", |proof| proof[131] = 1);
+    rejects_proof(honest, "VER-003", |proof| proof[128] = 1);
+    rejects_key(honest, "VER-010", |key| key[359] = 1);
+    rejects_key(honest, "VER-018", |key| key[356] = 1);
+    rejects_key(honest, "VER-010", |key| key[363] = 1);
+    // One that is whole.
+    rejects_proof(honest, "VER-003", |proof| {
+        proof[131] = 1;
+        let point = proof[..32].to_vec();
+        proof.splice(132..132, point);
+    });
 }
 
 #[test]

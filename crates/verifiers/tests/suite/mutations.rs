@@ -162,4 +162,5 @@ mutated! {
     mutated_gnark_plonk_bn254: GnarkPlonkBn254,
     mutated_gnark_plonk_bls12_381: GnarkPlonkBls12_381,
     mutated_circom_groth16_bn254: CircomGroth16Bn254,
+    mutated_risc0_groth16_v2: Risc0Groth16V2,
 }

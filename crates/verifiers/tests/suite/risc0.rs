@@ -6,10 +6,7 @@ use risc0_zkvm::{
     Digest, FakeReceipt, InnerReceipt, Journal, Receipt, ReceiptClaim, SegmentReceipt,
 };
 
-use crate::{
-    fixtures::folder,
-    honest::{self, Honest},
-};
+use crate::honest::{self, Honest};
 
 fn receipts() -> impl Iterator<Item = &'static Honest> {
     [ProofSystemId::Risc0Composite, ProofSystemId::Risc0Succinct].into_iter().filter_map(honest::of)
@@ -82,14 +79,6 @@ fn rejects_other_parameters_as_another_version() {
     let mut seal = honest.submission.proof.clone();
     seal[0] ^= 1;
     rejects(honest, "VER-006", seal);
-}
-
-#[test]
-fn rejects_receipts_of_an_older_version() {
-    let Some(folder) = folder("risc0/succinct-v2.3.0") else { return };
-    let Some(honest) = honest::of(ProofSystemId::Risc0Succinct) else { return };
-    let old = std::fs::read(folder.join("succinct_16.bin")).unwrap();
-    rejects(honest, "VER-003", old);
 }
 
 #[test]

@@ -16,12 +16,18 @@ pub enum Outcome {
         /// The verifier's code.
         code: String,
     },
+    /// Larger than its verifier takes, or of a kind that it does not take: no honest operator signs it, and what it shows cannot be
+    /// found out.
+    Unsignable {
+        /// The verifier's code.
+        code: String,
+    },
     /// Its bytes could not be had.
     Unavailable {
         /// Why not.
         code: String,
     },
-    /// Not verified here, too large, too slow, or the verifier panicked.
+    /// Not verified here, too slow, or the verifier panicked.
     Undecided {
         /// Why.
         code: String,
@@ -35,6 +41,7 @@ impl Outcome {
         match self {
             Self::Holds => "holds",
             Self::Mismatch { .. } => "mismatch",
+            Self::Unsignable { .. } => "unsignable",
             Self::Unavailable { .. } => "unavailable",
             Self::Undecided { .. } => "undecided",
         }
@@ -45,10 +52,23 @@ impl Outcome {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Holds => None,
-            Self::Mismatch { code } | Self::Unavailable { code } | Self::Undecided { code } => {
-                Some(code)
-            }
+            Self::Mismatch { code }
+            | Self::Unsignable { code }
+            | Self::Unavailable { code }
+            | Self::Undecided { code } => Some(code),
         }
+    }
+
+    /// Whether it is known of the proof that it holds, or that nobody should have signed it.
+    #[must_use]
+    pub const fn is_verdict(&self) -> bool {
+        matches!(self, Self::Holds) || self.is_alarming()
+    }
+
+    /// Whether somebody has to be told.
+    #[must_use]
+    pub const fn is_alarming(&self) -> bool {
+        matches!(self, Self::Mismatch { .. } | Self::Unsignable { .. })
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     /// Whether its data can be had at all, and the code of why nothing is checked.
     pub(crate) closed: Option<(bool, String)>,
     pub(crate) outcomes: BTreeMap<u32, Outcome>,
-    /// Leaves with a mismatch of which somebody was told.
+    /// Leaves of which somebody was told.
     pub(crate) alerted: BTreeSet<u32>,
 }
 
@@ -44,15 +44,13 @@ impl Batch {
         sample.filter(|leaf| !self.outcomes.contains_key(leaf)).copied().collect()
     }
 
-    /// Mismatches that nobody was told of yet, with their codes.
-    pub(crate) fn untold(&self) -> Vec<(u32, String)> {
-        let untold = |(leaf, outcome): (&u32, &Outcome)| match outcome {
-            Outcome::Mismatch { code } if !self.alerted.contains(leaf) => {
-                Some((*leaf, code.clone()))
-            }
-            _ => None,
+    /// What nobody was told of yet, and somebody has to be.
+    pub(crate) fn untold(&self) -> Vec<(u32, Outcome)> {
+        let untold = |(leaf, outcome): &(&u32, &Outcome)| {
+            outcome.is_alarming() && !self.alerted.contains(*leaf)
         };
-        self.outcomes.iter().filter_map(untold).collect()
+        let untold = self.outcomes.iter().filter(untold);
+        untold.map(|(leaf, outcome)| (*leaf, outcome.clone())).collect()
     }
 
     /// Whether nothing is left to do.

@@ -6,7 +6,8 @@ use collimate_evidence::{Evidence, EvidenceError, check, check_on_chain, place_o
 
 use crate::{
     services::start,
-    world::{Batch, Sample, World, leaves, sample},
+    support::samples::Sample,
+    world::{Batch, World, leaves, sample},
 };
 
 /// Evidence about a batch's leaf, as somebody would make it up.

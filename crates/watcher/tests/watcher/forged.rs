@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
-    services::{Wrong, config, start, start_with},
-    world::{VERIFIER, World, leaves, sample, until},
+    services::{config, start, start_with},
+    support::{network::until, samples::VERIFIER, verifiers::Wrong},
+    world::{World, leaves, sample},
 };
 
 type Alerts = Arc<Mutex<Vec<Value>>>;
@@ -94,6 +95,31 @@ async fn a_valid_proof_of_something_else_is_a_mismatch_too() {
         check(&evidence).unwrap();
         check_on_chain(&evidence, world.node.clone(), world.manager).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_proof_that_is_made_too_large_to_be_checked_is_told_of_all_the_same() {
+    let world = World::start().await;
+    let (url, alerts) = webhook().await;
+    let mut config = config(&world);
+    config.alert_webhook = Some(url.parse().unwrap());
+    let watcher = start_with(&world, config, VERIFIER.clone()).await;
+    let mut large = sample("sha256_preimage").forged();
+    // Not even downloaded: the manifest says it.
+    large.item.proof.bytes = 5 << 20;
+    let (_, task) = world.verified(vec![vec![sample("fibonacci"), large]]).await;
+    let view = watcher.done(task.id).await;
+    let found: Vec<_> =
+        view.leaves.iter().map(|leaf| (leaf.outcome.as_str(), leaf.code.as_deref())).collect();
+    assert_eq!(found, [("holds", None), ("unsignable", Some("VER-002"))]);
+    until("told", || async { (!alerts.lock().unwrap().is_empty()).then_some(()) }).await;
+    let told = alerts.lock().unwrap().clone();
+    assert_eq!((&told[0]["alert"], &told[0]["leaf"]), (&"unsignable".into(), &1.into()));
+    assert_eq!(told[0]["evidence"], Value::Null);
+    let summary = watcher.summary().await;
+    assert_eq!((summary.unsignable, summary.undecided, summary.mismatches), (1, 0, 0));
+    assert_eq!(summary.seen.one_bad_proof, 1.0, "nothing is left where one could hide");
+    assert!(world.evidence().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,9 @@ use alloy::primitives::B256;
 use collimate_watcher::{Sampling, sample as chosen};
 
 use crate::{
-    services::{Gate, config, start, start_with, try_start},
-    world::{VERIFIER, World, leaves, sample},
+    services::{config, start, start_with, try_start},
+    support::{samples::VERIFIER, verifiers::Gate},
+    world::{World, leaves, sample},
 };
 
 #[tokio::test(flavor = "multi_thread")]

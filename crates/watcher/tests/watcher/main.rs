@@ -15,4 +15,6 @@ mod honest;
 mod reorganised;
 mod restarts;
 mod services;
+#[path = "../../../operator/tests/support/mod.rs"]
+mod support;
 mod world;

@@ -1,8 +1,9 @@
 //! Batches that a reorganisation takes away.
 
 use crate::{
-    services::{Gate, config, start_with},
-    world::{World, leaves, until},
+    services::{config, start_with},
+    support::{network::until, verifiers::Gate},
+    world::{World, leaves},
 };
 
 #[tokio::test(flavor = "multi_thread")]

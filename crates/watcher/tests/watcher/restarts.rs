@@ -1,8 +1,9 @@
 //! What a crash leaves.
 
 use crate::{
-    services::{Gate, config, start_with, try_start},
-    world::{World, leaves, until},
+    services::{config, start_with, try_start},
+    support::{network::until, verifiers::Gate},
+    world::{World, leaves},
 };
 
 #[tokio::test(flavor = "multi_thread")]

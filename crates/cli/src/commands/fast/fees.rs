@@ -10,33 +10,26 @@ use crate::{error::CliError, format::ether, networks::Networks, outcome::Outcome
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Everybody in a batch pays the same price for a proof, at most what they signed. A fee that pays for a batch alone need not \
-    wait for others.\n\nExamples:\n  collimate fast fees\n  collimate fast fees --proofs 100 --json"
+    wait for others.\n\nExample:\n  collimate fast fees --json | jq -r .sufficient_fee_wei"
 )]
-pub(super) struct FeesArgs {
-    /// For a group of so many proofs
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    proofs: u32,
-}
+pub(super) struct FeesArgs {}
 
 #[derive(Debug, Serialize)]
 struct Report {
     min_fee_per_proof_wei: String,
-    instant_fee_wei: String,
-    proofs: u32,
     /// What `collimate fast submit` signs for, unless it is told otherwise.
     sufficient_fee_wei: String,
     /// What a proof cost in the last batches, newest first.
     last_fees_per_proof_wei: Vec<String>,
 }
 
-pub(super) async fn run(args: &FeesArgs, networks: &Networks) -> Result<Outcome, CliError> {
+pub(super) async fn run(_: &FeesArgs, networks: &Networks) -> Result<Outcome, CliError> {
     let fees = networks.client()?.batcher()?.fees().await?;
-    let sufficient = sufficient_fee(&fees, args.proofs);
+    let sufficient = sufficient_fee(&fees);
     let last: Vec<_> = fees.last.iter().map(|price| price.fee_per_proof.0).collect();
     let rows = vec![
-        ("least for a proof", ether(U256::from(fees.min_fee_per_proof.0))),
-        ("for a batch alone", ether(U256::from(fees.instant_fee.0))),
-        ("signed for your group", format!("at most {}", ether(U256::from(sufficient)))),
+        ("a proof that waits for others", ether(U256::from(fees.min_fee_per_proof.0))),
+        ("a group that need not wait", format!("at most {}", ether(U256::from(sufficient)))),
         (
             "paid last",
             match last.first() {
@@ -47,8 +40,6 @@ pub(super) async fn run(args: &FeesArgs, networks: &Networks) -> Result<Outcome,
     ];
     let report = Report {
         min_fee_per_proof_wei: fees.min_fee_per_proof.to_string(),
-        instant_fee_wei: fees.instant_fee.to_string(),
-        proofs: args.proofs,
         sufficient_fee_wei: sufficient.to_string(),
         last_fees_per_proof_wei: last.iter().map(u128::to_string).collect(),
     };

@@ -29,8 +29,8 @@ pub(super) struct ProofsArgs {
     #[arg(value_name = "FILE|FOLDER", required_unless_present = "list")]
     proofs: Vec<PathBuf>,
     /// Their proof system: sp1-compressed, sp1-groth16, sp1-plonk, risc0-composite, risc0-succinct, risc0-groth16,
-    /// gnark-groth16-bn254, gnark-plonk-bn254, gnark-plonk-bls12-381 or circom-groth16-bn254 (docs/proof-systems says what each takes;
-    /// files of snarkjs and gnark's public witness are taken as they are)
+    /// gnark-groth16-bn254, gnark-plonk-bn254, gnark-plonk-bls12-381, circom-groth16-bn254, risc0-succinct-v2 or risc0-groth16-v2
+    /// (docs/proof-systems says what each takes; files of snarkjs and gnark's public witness are taken as they are)
     #[arg(long, value_name = "NAME", value_parser = parse_system, default_value = "sp1-compressed")]
     system: ProofSystemId,
     /// The verifying key of all of them. Default: `<stem>.vk` or `program_vk.bin` beside each; for circom also
@@ -149,7 +149,9 @@ impl ProofsArgs {
             ProofSystemId::CircomGroth16Bn254 if snarkjs.is_file() => Ok(snarkjs),
             ProofSystemId::Risc0Composite
             | ProofSystemId::Risc0Succinct
-            | ProofSystemId::Risc0Groth16 => Err(CliError::Missing {
+            | ProofSystemId::Risc0SuccinctV2
+            | ProofSystemId::Risc0Groth16
+            | ProofSystemId::Risc0Groth16V2 => Err(CliError::Missing {
                 what: "the image id",
                 remedy: "RISC Zero has no other key: give --program-id",
             }),
@@ -164,6 +166,7 @@ impl ProofsArgs {
             ProofSystemId::Sp1Compressed
             | ProofSystemId::Risc0Composite
             | ProofSystemId::Risc0Succinct
+            | ProofSystemId::Risc0SuccinctV2
                 if !self.no_verify =>
             {
                 None

@@ -164,7 +164,7 @@ impl SubmitArgs {
             (Some(fee), _) => Ok(fee),
             (None, Some(signed)) => Ok(signed.authorization().max_fee.0),
             (None, None) => {
-                let fee = client.sufficient_fee(group).await?;
+                let fee = client.sufficient_fee().await?;
                 let amount = ether(U256::from(fee));
                 let question = format!("Sign for {} proofs, at most {amount}?", group.count());
                 match self.yes || confirm(&question)? {

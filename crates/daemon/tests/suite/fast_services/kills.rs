@@ -6,6 +6,7 @@ use collimate_store::BatchStatus;
 use tokio::time::sleep;
 
 use super::world::{OPERATORS, World};
+use crate::services::world::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batcher_killed_between_any_two_steps_goes_on_and_charges_once() {
@@ -61,4 +62,29 @@ async fn operators_data_service_and_signature_aggregator_killed_at_work_take_it_
     services.signatures = world.signatures();
     world.is_verified(&group).await;
     world.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_killed_at_work_checks_what_is_left_after_its_restart() {
+    let world = World::start().await;
+    let _services = world.serve_all().await;
+    let mut watcher = world.watcher();
+    for (number, pause) in (1_u8..).zip([0, 300, 1_500]) {
+        let group = world.submit(number).await;
+        world.is_verified(&group).await;
+        // Between its event, its download and its verdict: the moments differ.
+        sleep(Duration::from_millis(pause)).await;
+        watcher.kill_9();
+        watcher = world.watcher();
+    }
+    let summary = until("every proof is checked", || async {
+        let summary = world.watched().await?;
+        let is_done = summary["holds"] == 3 && summary["batchesInWork"] == 0;
+        is_done.then_some(summary)
+    })
+    .await;
+    let found = ["batches", "sampled", "mismatches", "undecided"].map(|name| &summary[name]);
+    assert_eq!(found, [3, 3, 0, 0], "{summary}");
+    assert_eq!(summary["seen"]["oneBadProof"], 1.0);
+    drop(watcher);
 }

@@ -60,6 +60,7 @@ struct Ports {
     batcher: u16,
     data: u16,
     signatures: u16,
+    watcher: u16,
 }
 
 /// The way of an operator to the services.
@@ -110,7 +111,12 @@ impl World {
         rpc(&node, "evm_setIntervalMining", json!([1])).await;
         let postgres = EmbeddedPostgres::start(&folder.path().join("postgres")).await.unwrap();
         let store = Store::connect(postgres.url()).await.unwrap();
-        let ports = Ports { batcher: free_port(), data: free_port(), signatures: free_port() };
+        let ports = Ports {
+            batcher: free_port(),
+            data: free_port(),
+            signatures: free_port(),
+            watcher: free_port(),
+        };
         let mut ways = vec![];
         for _ in 0..OPERATORS {
             let data = Proxy::start(ports.data).await;
@@ -142,7 +148,7 @@ impl World {
 
     /// Writes what the services are told.
     fn configure(&self) {
-        let Ports { batcher, data, signatures } = &self.ports;
+        let Ports { batcher, data, signatures, watcher } = &self.ports;
         let common = format!(
             "deployment = 'deployment.json'\nobjects = 'objects'\n\
              [chain]\nrpc_url = '{}'\nconfirmations = 1\npoll_seconds = 1\n[database]\nurl = '{}'\n",
@@ -155,7 +161,9 @@ impl World {
              systems = ['circom-groth16-bn254', 'gnark-groth16-bn254']\n\
              [batcher.key.environment]\nvariable = 'BATCHER_KEY'\n[batcher.closing]\nblocks = 1\n\
              [data]\nlisten = '127.0.0.1:{data}'\nfolder = 'batches'\n\
-             [signatures]\nlisten = '127.0.0.1:{signatures}'\n[signatures.key.environment]\nvariable = 'RESPONDER_KEY'\n"
+             [signatures]\nlisten = '127.0.0.1:{signatures}'\n[signatures.key.environment]\nvariable = 'RESPONDER_KEY'\n\
+             [watcher]\nlisten = '127.0.0.1:{watcher}'\nfolder = 'watcher'\nfirst_block = 0\nshare = 1.0\n\
+             mirrors = ['http://127.0.0.1:{data}/batches']\n"
         );
         fs::write(self.path("collimated.toml"), format!("{common}{services}")).unwrap();
         for (number, way) in self.ways.iter().enumerate() {
@@ -213,6 +221,17 @@ impl World {
         self.serve("collimated.toml", "signatures", "signatures")
     }
 
+    pub(crate) fn watcher(&self) -> Process {
+        self.serve("collimated.toml", "watcher", "watcher")
+    }
+
+    /// What the watcher says of all that it found, if it answers.
+    pub(crate) async fn watched(&self) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{}/v1/watcher/summary", self.ports.watcher);
+        let text = reqwest::get(url).await.ok()?.text().await.ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
     pub(crate) fn operator(&self, number: usize) -> Process {
         let name = format!("operator-{number}");
         self.serve(&format!("{name}.toml"), "operator", &name)
@@ -262,7 +281,7 @@ impl World {
     pub(crate) async fn submit(&self, generator: u8) -> SignedGroup {
         let group = ProofGroup::new(vec![proof(generator)]).unwrap();
         let fee = until("the batcher tells its price", || async {
-            self.client.sufficient_fee(&group).await.ok()
+            self.client.sufficient_fee().await.ok()
         })
         .await;
         let progress: UploadProgress = Arc::new(|_, _| ());

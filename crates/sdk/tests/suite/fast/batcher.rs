@@ -188,16 +188,17 @@ async fn an_answer_about_another_account_or_group_is_refused() {
     assert_eq!(fake.client().group(&other).await.unwrap_err().code(), "SDK-074");
 }
 
-#[test]
-fn the_fee_that_is_signed_for_pays_for_a_batch_alone_and_is_never_below_the_minimum() {
-    let fees = |min, instant| FeesAnswer {
-        min_fee_per_proof: Wei(min),
-        instant_fee: Wei(instant),
+#[tokio::test]
+async fn the_fee_that_is_signed_for_pays_for_a_batch_of_its_own() {
+    let fake = FakeBatcher::start().await;
+    let fees = FeesAnswer {
+        min_fee_per_proof: Wei(10),
+        instant_fee: Wei(u128::MAX),
         last: vec![PaidPrice { batch_id: 1, proof_count: 9, fee_per_proof: Wei(1), at: 1 }],
     };
-    assert_eq!(sufficient_fee(&fees(10, 1_000), 3), 1_000);
-    assert_eq!(sufficient_fee(&fees(10, 1_000), 300), 3_000);
-    assert_eq!(sufficient_fee(&fees(u128::MAX, 1), 2), u128::MAX);
+    fake.server.always("/v1/batcher/fees", Answer::json(&fees));
+    let told = fake.client().fees().await.unwrap();
+    assert_eq!((sufficient_fee(&told), told), (u128::MAX, fees), "amounts survive JSON");
 }
 
 // --- watching

@@ -257,7 +257,7 @@ pub(crate) fn on_chain(authorization: &SignedAuthorization) -> Authorization {
 }
 
 /// An operator's BLS key.
-fn key(number: u8) -> SecretKey {
+pub(crate) fn key(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number + 1; 32]).unwrap()
 }
 

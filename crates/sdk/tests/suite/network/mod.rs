@@ -15,8 +15,9 @@ use collimate_chain::{
     kzg::Sidecar,
 };
 use collimate_contracts::{
-    AlignedProofAggregationService::verifySP1Call, DeployConfig, Deployment, Package,
-    PaymentsConfig, Sp1Verification, Terms, deploy,
+    AlignedProofAggregationService::{self, verifySP1Call},
+    DeployConfig, Deployment, HardVerifier, Package, PaymentsConfig, Sp1Verification, Terms,
+    deploy,
 };
 use collimate_core::{
     Commitment, ProgramId, blob,
@@ -47,7 +48,7 @@ impl Network {
         let verifier = deploy_code(&provider, &FAKE_VERIFIER_THAT_ACCEPTS_EVERYTHING).await;
         let config = DeployConfig {
             program_id: B256::repeat_byte(1),
-            verification: Sp1Verification::Existing(verifier),
+            verification: Sp1Verification::Hard(HardVerifier::Existing(verifier)),
             risc0: None,
             payments: Some(PaymentsConfig {
                 owner: signer.address(),
@@ -65,14 +66,30 @@ impl Network {
         Self { anvil, provider, deployment }
     }
 
+    /// A network whose service has two verifiers that accept everything: what is registered is soft, until [`Self::harden`].
+    pub(crate) async fn with_two_guarantees() -> Self {
+        let mut network = Self::start().await;
+        let (verifier, program_id) =
+            (network.deployment.sp1_verifier, network.deployment.program_id);
+        let builder = AlignedProofAggregationService::deploy_builder(
+            network.provider.clone(),
+            verifier,
+            program_id,
+            Address::ZERO,
+            B256::ZERO,
+            verifier,
+        );
+        network.deployment.service = builder.deploy().await.expect("deploys");
+        network
+    }
+
     pub(crate) fn blobs(&self) -> BlobReader {
         BlobReader::new(vec![Box::new(AnvilBlobs::new(self.provider.clone()))])
     }
 
     /// Registers a run of these commitments.
     pub(crate) async fn register(&self, commitments: &[Commitment]) -> (TxHash, B256) {
-        let leaves: Vec<_> = commitments.iter().map(Commitment::leaf).collect();
-        self.register_root(tree::root(&leaves).unwrap().into(), commitments).await
+        self.register_root(root_of(commitments), commitments).await
     }
 
     /// Registers a root beside blobs that need not be its leaves'.
@@ -81,6 +98,23 @@ impl Network {
         root: B256,
         commitments: &[Commitment],
     ) -> (TxHash, B256) {
+        (self.submit(root, commitments, Bytes::new(), true).await, root)
+    }
+
+    /// Brings the proof of a run, with its blobs or, if its statement is registered, without.
+    pub(crate) async fn harden(&self, commitments: &[Commitment], with_blobs: bool) -> TxHash {
+        // A verifier's selector is not zero.
+        let proof = Bytes::from_static(&[1, 2, 3, 4]);
+        self.submit(root_of(commitments), commitments, proof, with_blobs).await
+    }
+
+    async fn submit(
+        &self,
+        root: B256,
+        commitments: &[Commitment],
+        proof: Bytes,
+        with_blobs: bool,
+    ) -> TxHash {
         self.keep_slots().await;
         let blobs: Vec<Bytes> =
             blob::encode(commitments).unwrap().into_iter().map(Bytes::from).collect();
@@ -91,18 +125,20 @@ impl Network {
             leaf_count: commitments.len() as u32,
             blobs_hash: blobs_hash(&hashes),
         };
-        let call =
-            verifySP1Call { publicValues: statement.abi_encode().into(), proofBytes: Bytes::new() };
-        let transaction = TransactionRequest::default()
+        let call = verifySP1Call { publicValues: statement.abi_encode().into(), proofBytes: proof };
+        let mut transaction = TransactionRequest::default()
             .with_to(self.deployment.service)
             .with_input(call.abi_encode())
-            .with_gas_limit(2_000_000)
-            .with_max_fee_per_blob_gas(1_000_000_000)
-            .with_blob_sidecar_7594(sidecar.as_eip7594().clone());
+            .with_gas_limit(2_000_000);
+        if with_blobs {
+            transaction = transaction
+                .with_max_fee_per_blob_gas(1_000_000_000)
+                .with_blob_sidecar_7594(sidecar.as_eip7594().clone());
+        }
         let pending = self.provider.send_transaction(transaction).await.unwrap();
         let receipt = pending.get_receipt().await.unwrap();
-        assert!(receipt.status(), "the run is registered");
-        (receipt.transaction_hash, root)
+        assert!(receipt.status(), "the contract takes the run");
+        receipt.transaction_hash
     }
 }
 
@@ -115,6 +151,11 @@ impl Network {
         let method = "evm_setNextBlockTimestamp";
         self.provider.raw_request::<_, serde_json::Value>(method.into(), (time,)).await.unwrap();
     }
+}
+
+fn root_of(commitments: &[Commitment]) -> B256 {
+    let leaves: Vec<_> = commitments.iter().map(Commitment::leaf).collect();
+    tree::root(&leaves).unwrap().into()
 }
 
 async fn deploy_code(provider: &DynProvider, code: &[u8]) -> Address {

@@ -9,7 +9,7 @@ use crate::{
         inputs::WORD,
         reader::{Part, Reader},
     },
-    limits::{MAX_PLONK_COMMITMENTS, MAX_PUBLIC_VALUES_BYTES},
+    limits::{MAX_GNARK_COMMITMENTS, MAX_PUBLIC_VALUES_BYTES},
 };
 
 /// Circuits have fewer rows than this in any setup that exists; it keeps `size + 2` far from overflowing.
@@ -64,7 +64,7 @@ impl<C: Curve> Key<C> {
         let [q_left, q_right, q_product, q_output, q_constant] =
             [g1()?, g1()?, g1()?, g1()?, g1()?];
         let count = reader.u32()?;
-        if count > MAX_PLONK_COMMITMENTS {
+        if count > MAX_GNARK_COMMITMENTS {
             return Err(VerifyError::Unsupported {
                 what: "circuits with that many commitments are",
                 remedy: "commit to more wires at once",

@@ -2,7 +2,7 @@ use super::super::curve::Curve;
 use crate::{
     VerifyError,
     circuit::reader::{Part, Reader},
-    limits::MAX_PLONK_COMMITMENTS,
+    limits::MAX_GNARK_COMMITMENTS,
 };
 
 /// What the polynomials are claimed to be at ζ. Their order is that of the file, and of the folded opening.
@@ -48,7 +48,7 @@ impl<C: Curve> Proof<C> {
         let Some(count) = reader
             .u32()?
             .checked_sub(CLAIMS as u32)
-            .filter(|count| *count <= MAX_PLONK_COMMITMENTS)
+            .filter(|count| *count <= MAX_GNARK_COMMITMENTS)
         else {
             return Err(reader.fault("too few or too many claimed values"));
         };

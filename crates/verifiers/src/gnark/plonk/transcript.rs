@@ -4,7 +4,7 @@
 use ark_ff::PrimeField;
 use sha2::{Digest, Sha256};
 
-use super::super::curve::Curve;
+use super::super::{curve::Curve, hash_to_field::hash_to_field};
 use crate::circuit::encoding::{Element, Point};
 
 /// gnark's domain separator for the commitments of circuits.
@@ -26,28 +26,9 @@ impl Transcript {
     }
 }
 
-/// The number that a circuit gets for its commitment: `hash_to_field` of RFC 9380, section 5.2, with SHA-256, of one
-/// element of 48 uniform bytes, for which `expand_message_xmd` needs two blocks.
-///
-/// arkworks has it, too, but pads by the element's length where the RFC has the hash function's block.
+/// The number that a circuit gets for its commitment.
 pub(super) fn hash_of<C: Curve>(commitment: &C::G1Affine) -> C::ScalarField {
-    const UNIFORM_BYTES: u8 = 48;
-    let tail = [COMMITMENT, &[COMMITMENT.len() as u8]].concat();
-    let first = Sha256::new()
-        .chain_update([0; 64])
-        .chain_update(points::<C>([commitment]))
-        .chain_update([0, UNIFORM_BYTES, 0])
-        .chain_update(&tail)
-        .finalize();
-    let block = |input: &[u8], index: u8| {
-        Sha256::new().chain_update(input).chain_update([index]).chain_update(&tail).finalize()
-    };
-    let second = block(&first, 1);
-    let mixed: Vec<u8> = first.iter().zip(&second).map(|(left, right)| left ^ right).collect();
-    let third = block(&mixed, 2);
-    let uniform: Vec<u8> =
-        second.into_iter().chain(third).take(usize::from(UNIFORM_BYTES)).collect();
-    C::ScalarField::from_be_bytes_mod_order(&uniform)
+    hash_to_field(&points::<C>([commitment]), COMMITMENT)
 }
 
 /// Points, uncompressed, one after the other.

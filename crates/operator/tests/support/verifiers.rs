@@ -1,4 +1,4 @@
-//! Verifiers that are slow, stuck or broken, around the real one.
+//! Verifiers that are slow, stuck, broken or wrong, around the real one.
 
 use std::sync::{
     Arc, Condvar, Mutex,
@@ -8,15 +8,14 @@ use std::sync::{
 use collimate_core::ProgramId;
 use collimate_verifiers::{ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError};
 
-use crate::world::VERIFIER;
+use super::samples::VERIFIER;
 
 /// The real verifier, which waits until it is let through.
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: Mutex<bool>,
     opened: Condvar,
-    /// Verifications that began.
-    pub(crate) entered: AtomicUsize,
+    entered: AtomicUsize,
 }
 
 impl Gate {
@@ -33,6 +32,7 @@ impl Gate {
         self.opened.notify_all();
     }
 
+    /// Verifications that began.
     pub(crate) fn entered(&self) -> usize {
         self.entered.load(Ordering::SeqCst)
     }
@@ -78,5 +78,27 @@ impl ProofSystem for Panics {
 
     fn verify(&self, _: &Submission) -> Result<VerifiedProof, VerifyError> {
         panic!("a verifier that cannot cope")
+    }
+}
+
+/// A verifier that is wrong about every proof: a machine that fails.
+#[derive(Debug)]
+pub(crate) struct Wrong;
+
+impl ProofSystem for Wrong {
+    fn name(&self) -> &'static str {
+        "wrong"
+    }
+
+    fn max_proof_bytes(&self) -> usize {
+        VERIFIER.max_proof_bytes()
+    }
+
+    fn program_id(&self, key: &ProgramKey) -> Result<ProgramId, VerifyError> {
+        VERIFIER.program_id(key)
+    }
+
+    fn verify(&self, _: &Submission) -> Result<VerifiedProof, VerifyError> {
+        Err(VerifyError::Rejected { reason: "a flipped bit in memory".to_owned() })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, BodyDataStream},
+    body::{Body, BodyDataStream, Bytes},
     extract::Request,
 };
 use futures::{StreamExt, stream};
@@ -33,7 +33,7 @@ impl Rest {
         (Request::from_parts(parts, body), rest)
     }
 
-    fn stream(self) -> impl stream::Stream<Item = Result<bytes::Bytes, axum::Error>> + Send {
+    fn stream(self) -> impl stream::Stream<Item = Result<Bytes, axum::Error>> + Send {
         stream::poll_fn(move |context| {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
         })

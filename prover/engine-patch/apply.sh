@@ -2,7 +2,7 @@
 # Puts copies of some of the proving engine's crates below prover/.engine, where [patch.crates-io] in
 # prover/Cargo.toml finds them. Each copy is the pristine crate of exactly the version and checksum in the
 # main workspace's Cargo.lock (or below, for what that does not need), plus patches/CRATE.patch; and our own
-# files, in koala-bear/, bn254/, slop-merkle-tree/ and sp1-prover/.
+# files, in koala-bear/, bn254/, slop-merkle-tree/, sp1-hypercube/ and sp1-prover/.
 #
 # COLLIMATE_ENGINE=stock unpacks the crates and leaves their sources as they are.
 set -euo pipefail
@@ -21,6 +21,7 @@ stamp=$(find "$here" -type f -print0 | sort -z | xargs -0 cat | cat - "$root/Car
 
 # Crates that are not in the main workspace's Cargo.lock. The prover's own has no checksums of patched crates.
 declare -A checksums=(
+    [sp1-core-machine-6.10.0]=dac96c5bb29221231f639d431a549a6ee587a585da565fcfd2399718fb22dc21
     [sp1-prover-6.10.0]=4f04756def83f48b4c769eaab2910a706ec96d880ef07c3071c5ea69ec2f8238
 )
 
@@ -60,7 +61,7 @@ tmp=$(mktemp -d "$root/prover/.engine-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 unpack 0.4.3-succinct p3-bn254-fr p3-field p3-koala-bear p3-poseidon2
 callers=(slop-tensor slop-multilinear slop-jagged slop-basefold-prover sp1-hypercube)
-unpack 6.10.0 "${callers[@]}" slop-merkle-tree sp1-prover
+unpack 6.10.0 "${callers[@]}" slop-merkle-tree sp1-core-machine sp1-prover
 for crate in "${callers[@]}"; do depend "$crate" p3-koala-bear =0.4.3-succinct; done
 depend slop-basefold-prover rayon 1.10.0
 depend slop-merkle-tree rayon 1.10.0
@@ -74,6 +75,7 @@ if [ "$engine" = patched ]; then
     cp "$here"/koala-bear/*.rs "$tmp/p3-koala-bear/src/"
     cp "$here"/bn254/*.rs "$tmp/p3-bn254-fr/src/"
     cp "$here"/slop-merkle-tree/*.rs "$tmp/slop-merkle-tree/src/"
+    cp "$here"/sp1-hypercube/packed.rs "$tmp/sp1-hypercube/src/prover/zerocheck/"
     cp "$here"/sp1-prover/*.rs "$tmp/sp1-prover/src/worker/prover/"
 fi
 

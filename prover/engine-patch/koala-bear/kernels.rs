@@ -9,7 +9,8 @@ use p3_field::AbstractField;
 
 use crate::{
     KoalaBear,
-    lanes::{Element, Ext, LANES, Lanes, same, same_mut},
+    lanes::{Element, Ext, LANES, Lanes, PackedExt, same, same_mut},
+    vector::{Packed, to_packed},
 };
 
 /// Where a block of [`LANES`] elements is read.
@@ -358,4 +359,20 @@ pub fn add_weighted_rows<T: 'static, E: 'static>(
         }
     }
     true
+}
+
+/// Packs elements at a distance of `stride`, from `first` on, in an order of the lanes that is the same for the field
+/// and for its extension.
+#[inline(always)]
+pub fn gather<T: 'static, P: Copy + 'static>(from: &[T], first: usize, stride: usize) -> Option<P> {
+    let mut places = [0; LANES];
+    for (i, place) in places.iter_mut().enumerate() {
+        *place = first + i * stride;
+    }
+    if let Some(from) = same::<T, KoalaBear>(from) {
+        same::<Packed, P>(&[to_packed(KoalaBear::pick(from, &places))])?.first().copied()
+    } else {
+        let packed = Ext::pick(same::<T, Ext>(from)?, &places).to_packed();
+        same::<PackedExt, P>(&[packed])?.first().copied()
+    }
 }

@@ -9,6 +9,9 @@ use crate::{vector::*, KoalaBear};
 /// An element of the degree-4 extension.
 pub type Ext = BinomialExtensionField<KoalaBear, 4>;
 
+/// Elements of the extension whose coefficients are packed.
+pub(crate) type PackedExt = BinomialExtensionField<Packed, 4>;
+
 /// Number of elements in [`Lanes`].
 pub(crate) const LANES: usize = WIDTH;
 
@@ -69,6 +72,13 @@ impl Lanes {
         unsafe { out.as_mut_ptr().cast::<[V; 4]>().write_unaligned(transpose(self.0)) }
     }
 
+    /// The same in the field's own packing.
+    #[inline(always)]
+    pub(crate) fn to_packed(self) -> PackedExt {
+        // Safety: it is a C structure of one array of four packed coefficients.
+        unsafe { core::mem::transmute_copy(&self.0.map(to_packed)) }
+    }
+
     /// The sum of all elements.
     #[inline(always)]
     pub(crate) fn sum(self) -> Ext {
@@ -108,6 +118,16 @@ fn sums(a: [V; 4], b: [V; 4], t: [V; 4]) -> [V; 4] {
         sum(a, [b[2], b[1], b[0], t[3]]),
         sum(a, [b[3], b[2], b[1], b[0]]),
     ]
+}
+
+/// The products of elements whose coefficients are packed.
+#[inline(always)]
+pub(crate) fn mul_packed(a: &[Packed; 4], b: &[Packed; 4]) -> [Packed; 4] {
+    let lanes = |x: &[Packed; 4]| {
+        Lanes([from_packed(x[0]), from_packed(x[1]), from_packed(x[2]), from_packed(x[3])])
+    };
+    let [c, d, e, f] = lanes(a).mul(lanes(b)).0;
+    [to_packed(c), to_packed(d), to_packed(e), to_packed(f)]
 }
 
 /// What kernels read: elements of the field or of its extension.

@@ -38,3 +38,7 @@ pub fn weighted_column_sums<T, E>(_from: &[T], _n: usize, _weights: &[E]) -> Opt
 pub fn add_weighted_rows<T, E>(_from: &[T], _weights: &[E], _out: &mut [E]) -> bool {
     false
 }
+
+pub fn gather<T, P>(_from: &[T], _first: usize, _stride: usize) -> Option<P> {
+    None
+}

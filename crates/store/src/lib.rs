@@ -13,6 +13,8 @@
 //!   one guarded `UPDATE … WHERE status = …`: of two racers one gets [`StoreError::WrongStatus`]. A trigger refuses
 //!   what no table lists.
 //! - **Run and proofs move together**, in one transaction.
+//! - **Hard is a level above final** ([`Store::mark_hard`]): it goes with the root that a reorg takes back, and nothing on the way
+//!   to it moves a run or a proof.
 //! - **A proof is in at most one live run** (partial unique index); [`Store::open_run`] takes queued proofs with
 //!   `FOR UPDATE SKIP LOCKED`.
 //! - **Positions are dense**: 0..leaf_count, also after a quarantine. The position is the leaf's index in the tree.
@@ -38,6 +40,7 @@ mod credits;
 mod cursors;
 mod embedded;
 mod error;
+mod hard;
 mod jobs;
 mod lock;
 mod payments;
@@ -59,6 +62,7 @@ pub use batchers::{
 pub use credits::{Account, Authorisation, Quota};
 pub use embedded::EmbeddedPostgres;
 pub use error::StoreError;
+pub use hard::GuaranteeCounts;
 pub use jobs::{Job, NewJob};
 pub use lock::{AggregatorLock, ServiceLock};
 pub use payments::{NewPayment, Payment, PaymentContract, PaymentLedger, PaymentsMoved};

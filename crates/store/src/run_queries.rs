@@ -28,6 +28,12 @@ pub struct Run {
     pub block_number: Option<u64>,
     /// How often it was, or is being, submitted; 1 without reorgs.
     pub attempts: u32,
+    /// The block since which its root is hard; none while a final run rests on the operators' word.
+    pub hard_since: Option<u64>,
+    /// Our transaction that made it hard. None when somebody else did.
+    pub hard_tx_hash: Option<[u8; 32]>,
+    /// How often its proof was, or is being, brought; 1 without reorgs and refusals.
+    pub hard_attempts: u32,
     /// The code of a failure.
     pub code: Option<String>,
     /// The reason beside the code.
@@ -69,6 +75,9 @@ pub(crate) struct RunRow {
     pub(crate) tx_hash: Option<[u8; 32]>,
     pub(crate) block_number: Option<i64>,
     pub(crate) attempts: i32,
+    pub(crate) hard_since: Option<i64>,
+    pub(crate) hard_tx_hash: Option<[u8; 32]>,
+    pub(crate) hard_attempts: i32,
     pub(crate) code: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) created_at: OffsetDateTime,
@@ -102,6 +111,9 @@ impl From<RunRow> for Run {
             tx_hash: row.tx_hash,
             block_number: row.block_number.map(to_u64),
             attempts: to_u32(row.attempts),
+            hard_since: row.hard_since.map(to_u64),
+            hard_tx_hash: row.hard_tx_hash,
+            hard_attempts: to_u32(row.hard_attempts),
             code: row.code,
             reason: row.reason,
             created_at: row.created_at,
@@ -119,7 +131,8 @@ macro_rules! select_runs {
             r#"SELECT id, chain_id, contract AS "contract: [u8; 20]", status AS "status: RunStatus", leaf_count,
                 root AS "root: [u8; 32]", statement, blobs_hash AS "blobs_hash: [u8; 32]",
                 versioned_hashes AS "versioned_hashes: Vec<[u8; 32]>", final_job AS "final_job: [u8; 32]", seal,
-                tx_hash AS "tx_hash: [u8; 32]", block_number, attempts, code, reason, created_at, updated_at, finished_at
+                tx_hash AS "tx_hash: [u8; 32]", block_number, attempts, hard_since,
+                hard_tx_hash AS "hard_tx_hash: [u8; 32]", hard_attempts, code, reason, created_at, updated_at, finished_at
             FROM runs "# + $tail
             $(, $argument)*
         )
@@ -161,8 +174,8 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?.into_iter().map(Run::from).collect())
     }
 
-    /// The final runs of this deployment that were registered at or above a block, oldest first: those that a reorg
-    /// can take back.
+    /// The final runs of this deployment that were registered, or became hard, at or above a block, oldest first: those
+    /// that a reorg can take back.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -174,10 +187,30 @@ impl Store {
         let chain_id = to_i64("chain id", deployment.chain_id)?;
         let block_number = to_i64("block number", block_number)?;
         let rows = select_runs!(
-            "WHERE chain_id = $1 AND contract = $2 AND status = 'final' AND block_number >= $3 ORDER BY id",
+            "WHERE chain_id = $1 AND contract = $2 AND status = 'final' \
+             AND (block_number >= $3 OR hard_since >= $3) ORDER BY id",
             chain_id,
             &deployment.contract[..],
             block_number
+        );
+        Ok(rows.fetch_all(&self.pool).await?.into_iter().map(Run::from).collect())
+    }
+
+    /// The final runs of this deployment that are not known to be hard, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn soft_runs(
+        &self,
+        deployment: &Deployment,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let chain_id = to_i64("chain id", deployment.chain_id)?;
+        let rows = select_runs!(
+            "WHERE chain_id = $1 AND contract = $2 AND status = 'final' AND hard_since IS NULL ORDER BY id LIMIT $3",
+            chain_id,
+            &deployment.contract[..],
+            i64::from(limit)
         );
         Ok(rows.fetch_all(&self.pool).await?.into_iter().map(Run::from).collect())
     }

@@ -269,15 +269,40 @@ impl Store {
         tx_hash: Option<[u8; 32]>,
         block_number: u64,
     ) -> Result<Run, StoreError> {
+        self.finish_run(run_id, tx_hash, block_number, false).await
+    }
+
+    /// The same of a root that was hard from the beginning: what registered it is its proof.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongStatus`].
+    pub async fn mark_final_and_hard(
+        &self,
+        run_id: RunId,
+        tx_hash: Option<[u8; 32]>,
+        block_number: u64,
+    ) -> Result<Run, StoreError> {
+        self.finish_run(run_id, tx_hash, block_number, true).await
+    }
+
+    async fn finish_run(
+        &self,
+        run_id: RunId,
+        tx_hash: Option<[u8; 32]>,
+        block_number: u64,
+        hard: bool,
+    ) -> Result<Run, StoreError> {
         let block_number = to_i64("block number", block_number)?;
         let mut tx = self.pool.begin().await?;
         lock_run(&mut tx, run_id, &[RunStatus::Confirming]).await?;
         sqlx::query!(
-            "UPDATE runs SET status = 'final', tx_hash = $2, block_number = $3, updated_at = now(), \
-             finished_at = now() WHERE id = $1",
+            "UPDATE runs SET status = 'final', tx_hash = $2, block_number = $3, \
+             hard_since = CASE WHEN $4::bool THEN $3 END, hard_tx_hash = CASE WHEN $4::bool THEN $2 END, \
+             updated_at = now(), finished_at = now() WHERE id = $1",
             run_id,
             tx_hash.as_ref().map(|hash| &hash[..]),
-            block_number
+            block_number,
+            hard
         )
         .execute(&mut *tx)
         .await?;
@@ -293,7 +318,8 @@ impl Store {
         self.undo(run_id, RunStatus::Confirming, ProofStatus::Submitted).await
     }
 
-    /// `final → submitting`: a reorg deeper than the confirmations took the root back. Proofs are `aggregated` again.
+    /// `final → submitting`: a reorg deeper than the confirmations took the root back. Proofs are `aggregated` again, and
+    /// nothing is hard any more.
     ///
     /// # Errors
     /// [`StoreError::WrongStatus`].
@@ -311,7 +337,8 @@ impl Store {
         lock_run(&mut tx, run_id, &[from]).await?;
         sqlx::query!(
             "UPDATE runs SET status = 'submitting', tx_hash = NULL, block_number = NULL, finished_at = NULL, \
-             attempts = attempts + 1, updated_at = now() WHERE id = $1",
+             attempts = attempts + 1, hard_since = NULL, hard_tx_hash = NULL, hard_attempts = hard_attempts + 1, \
+             updated_at = now() WHERE id = $1",
             run_id
         )
         .execute(&mut *tx)
@@ -363,7 +390,7 @@ impl Store {
 }
 
 /// Locks a run that has one of these statuses, until the transaction ends, and returns its count of proofs.
-async fn lock_run(
+pub(crate) async fn lock_run(
     tx: &mut PgConnection,
     run_id: RunId,
     from: &[RunStatus],
@@ -437,7 +464,7 @@ async fn end_run_as_failed(
 }
 
 /// Reads the run as it is about to be, and commits.
-async fn commit_and_read(
+pub(crate) async fn commit_and_read(
     mut tx: Transaction<'_, Postgres>,
     run_id: RunId,
 ) -> Result<Run, StoreError> {

@@ -33,6 +33,8 @@ pub struct SubmittedProof {
     pub promise: Option<Promise>,
     /// The live run that it is in, and its leaf's index.
     pub run: Option<(RunId, u32)>,
+    /// The block since which that run's root is hard.
+    pub hard_since: Option<u64>,
     /// When it was submitted.
     pub created_at: OffsetDateTime,
     /// When its status changed last.
@@ -73,6 +75,7 @@ struct Row {
     deadline: Option<i64>,
     run_id: Option<RunId>,
     leaf_index: Option<i32>,
+    hard_since: Option<i64>,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
@@ -99,6 +102,7 @@ impl From<Row> for SubmittedProof {
             payer,
             promise,
             run: row.run_id.zip(row.leaf_index.map(to_u32)),
+            hard_since: row.hard_since.map(to_u64),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -114,12 +118,13 @@ macro_rules! select_submissions {
                 p.program_id AS "program_id: [u8; 32]", p.commitment AS "commitment: [u8; 32]",
                 p.status AS "status: ProofStatus", p.code, p.reason, a.address AS "account?: [u8; 20]",
                 s.nonce AS "nonce?", r.position AS "position?", r.deadline AS "deadline?", rp.run_id AS "run_id?",
-                rp.position AS "leaf_index?", p.created_at, p.updated_at
+                rp.position AS "leaf_index?", run.hard_since AS "hard_since?", p.created_at, p.updated_at
             FROM proofs p
             LEFT JOIN accounts a ON a.id = p.account_id
             LEFT JOIN spendings s ON s.proof_id = p.id
             LEFT JOIN receipts r ON r.proof_id = p.id
-            LEFT JOIN run_proofs rp ON rp.proof_id = p.id AND rp.live "# + $tail
+            LEFT JOIN run_proofs rp ON rp.proof_id = p.id AND rp.live
+            LEFT JOIN runs run ON run.id = rp.run_id "# + $tail
             $(, $argument)*
         )
     };

@@ -25,6 +25,8 @@ enum Op {
     Final(u32),
     UndoSubmitted(u32),
     UndoFinal(u32),
+    Hard(u32),
+    UndoHard(u32),
     FailRun(u32, bool),
 }
 
@@ -48,6 +50,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => run.clone().prop_map(Op::Final),
         1 => run.clone().prop_map(Op::UndoSubmitted),
         1 => run.clone().prop_map(Op::UndoFinal),
+        3 => run.clone().prop_map(Op::Hard),
+        1 => run.clone().prop_map(Op::UndoHard),
         1 => (run, any::<bool>()).prop_map(|(run, requeue)| Op::FailRun(run, requeue)),
     ]
 }
@@ -80,6 +84,8 @@ async fn apply(store: &Store, op: &Op) -> Result<(), StoreError> {
         Op::Final(run) => store.mark_final(run_id(run), Some([1; 32]), 9).await.map(drop),
         Op::UndoSubmitted(run) => store.undo_submitted(run_id(run)).await.map(drop),
         Op::UndoFinal(run) => store.undo_final(run_id(run)).await.map(drop),
+        Op::Hard(run) => store.mark_hard(run_id(run), Some([2; 32]), 11, false).await.map(drop),
+        Op::UndoHard(run) => store.undo_hard(run_id(run)).await.map(drop),
         Op::FailRun(run, requeue) => {
             let proofs = match requeue {
                 true => ProofsOfFailedRun::Requeue,
@@ -130,6 +136,7 @@ async fn assert_rules_hold(store: &Store) {
                 assert_eq!(in_runs.insert(member.id, run.id), None, "in one live run");
             }
         }
+        assert!(run.hard_since.is_none() || run.status == RunStatus::Final, "{run:?}");
         let history = store.run_events(run.id).await.unwrap();
         assert_eq!(history.last().unwrap().status, run.status);
         for pair in history.windows(2) {

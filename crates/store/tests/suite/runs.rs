@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::{DEPLOYMENT, empty_store, finish, queued, statement};
 use collimate_store::{
-    Deployment, JobStatus, NewJob, ProofId, ProofStatus, ProofsOfFailedRun, RunStatus, Store,
-    StoreError,
+    Deployment, GuaranteeCounts, JobStatus, NewJob, ProofId, ProofStatus, ProofsOfFailedRun,
+    RunStatus, Store, StoreError,
 };
 
 async fn ids_of_run(store: &Store, run: i64) -> Vec<ProofId> {
@@ -163,6 +163,75 @@ async fn a_reorg_takes_a_run_back_and_it_is_submitted_again() {
     store.mark_submitted(run.id, None).await.unwrap();
     let done = store.mark_final(run.id, None, 60).await.unwrap();
     assert_eq!((done.status, done.tx_hash), (RunStatus::Final, None));
+}
+
+async fn guarantees(store: &Store) -> (u64, u64) {
+    let GuaranteeCounts { soft, hard } = store.guarantees(&DEPLOYMENT).await.unwrap();
+    (soft, hard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_run_becomes_hard_and_soft_again_and_stays_as_final_as_it_was() {
+    let store = empty_store().await;
+    let ids = queued(&store, 0, 2).await;
+    let run = store.open_run(&DEPLOYMENT, 10).await.unwrap().unwrap();
+    let early = store.mark_hard(run.id, None, 60, false).await.unwrap_err();
+    assert_eq!(early.code(), "STO-004", "what is not final is not hard");
+    let soft = finish(&store, &run, 50).await;
+    assert_eq!((soft.hard_since, soft.hard_tx_hash, soft.hard_attempts), (None, None, 1));
+    assert_eq!(store.soft_runs(&DEPLOYMENT, 9).await.unwrap(), vec![soft.clone()]);
+    assert_eq!(guarantees(&store).await, (1, 0));
+
+    let hard = store.mark_hard(run.id, Some([8; 32]), 60, false).await.unwrap();
+    assert_eq!((hard.hard_since, hard.hard_tx_hash), (Some(60), Some([8; 32])));
+    assert_eq!((hard.block_number, hard.tx_hash), (Some(50), Some([5; 32])), "where it was");
+    assert_eq!(store.soft_runs(&DEPLOYMENT, 9).await.unwrap(), vec![]);
+    assert_eq!(guarantees(&store).await, (0, 1));
+    let proof = store.submission(ids[0]).await.unwrap().unwrap();
+    assert_eq!((proof.status, proof.hard_since), (ProofStatus::Final, Some(60)));
+    // A reorg that reaches the proof's transaction alone has to be looked for, too.
+    assert_eq!(store.final_runs_since(&DEPLOYMENT, 60).await.unwrap().len(), 1);
+    assert_eq!(store.final_runs_since(&DEPLOYMENT, 61).await.unwrap(), vec![]);
+
+    let again = store.undo_hard(run.id).await.unwrap();
+    assert_eq!(
+        (again.status, again.hard_since, again.hard_tx_hash),
+        (RunStatus::Final, None, None)
+    );
+    assert_eq!(again.hard_attempts, 2, "the next transaction is another one");
+    assert_eq!(statuses(&store, run.id).await, HashSet::from([ProofStatus::Final]));
+    let course: Vec<_> = store.run_events(run.id).await.unwrap();
+    assert_eq!(course.last().unwrap().status, RunStatus::Final);
+
+    // A proof that replaced what operators signed falsely put the root elsewhere.
+    let replaced = store.mark_hard(run.id, Some([9; 32]), 70, true).await.unwrap();
+    assert_eq!((replaced.block_number, replaced.tx_hash), (Some(70), Some([9; 32])));
+    // What takes the root back takes its guarantee with it.
+    let undone = store.undo_final(run.id).await.unwrap();
+    assert_eq!(
+        (undone.status, undone.hard_since, undone.hard_attempts),
+        (RunStatus::Submitting, None, 3)
+    );
+    assert_eq!(store.submission(ids[0]).await.unwrap().unwrap().hard_since, None);
+    assert!(store.mark_hard(run.id, None, 80, false).await.is_err());
+    assert!(store.undo_hard(run.id).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_its_proof_registers_is_hard_at_once() {
+    let store = empty_store().await;
+    queued(&store, 0, 2).await;
+    let run = store.open_run(&DEPLOYMENT, 10).await.unwrap().unwrap();
+    store.settle(run.id, &statement(&run)).await.unwrap();
+    store.seal(run.id, b"a wrapped proof").await.unwrap();
+    store.mark_submitted(run.id, None).await.unwrap();
+    let done = store.mark_final_and_hard(run.id, Some([5; 32]), 42).await.unwrap();
+    assert_eq!(
+        (done.status, done.block_number, done.hard_since),
+        (RunStatus::Final, Some(42), Some(42))
+    );
+    assert_eq!((done.tx_hash, done.hard_tx_hash), (Some([5; 32]), Some([5; 32])));
+    assert_eq!(store.soft_runs(&DEPLOYMENT, 9).await.unwrap(), vec![]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

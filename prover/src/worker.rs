@@ -207,7 +207,8 @@ impl Worker {
         self.enter(job, Phase::Storing);
         let verified = wrapper.verify(&self.verifiers, &wrapped, job.program_id).await;
         if verified.is_ok() {
-            self.objects.put_output(&job.id().0, bincode::serialize(&wrapped)?).await?;
+            // What the contract takes, and nothing else: whoever asked for it needs no SDK to read it.
+            self.objects.put_output(&job.id().0, wrapped.bytes()).await?;
         }
         // What led to a proof that does not verify is of no use to the next attempt.
         std::fs::remove_dir_all(&work)

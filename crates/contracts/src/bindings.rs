@@ -67,3 +67,25 @@ binding!(
 );
 // The example app of `contracts/src/consumer`, for tests of the whole way.
 binding!(petition, Petition, "../../contracts/artifacts/Petition.json");
+
+/// What is asked of SP1's gateways, which are Succinct's contracts.
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "generated code"
+)]
+pub mod sp1_gateway {
+    alloy::sol! {
+        #[sol(rpc)]
+        #[derive(Debug, PartialEq, Eq)]
+        interface ISP1VerifierGateway {
+            function routes(bytes4 selector) external view returns (address verifier, bool frozen);
+        }
+    }
+}

@@ -2,14 +2,14 @@
 
 use alloy::{
     contract,
-    primitives::{Address, address, keccak256},
+    primitives::{Address, B256, FixedBytes, address, keccak256},
     providers::Provider,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContractsError, Groth16Key, QuorumSP1Verifier, SP1Groth16Verifier, deploy::deployed,
-    groth16::LOCAL_CHAIN_IDS,
+    ContractsError, Groth16Key, QuorumSP1Verifier, SP1Groth16Verifier,
+    bindings::sp1_gateway::ISP1VerifierGateway, deploy::deployed, groth16::LOCAL_CHAIN_IDS,
 };
 
 /// SP1's gateways for Groth16 proofs: Ethereum's mainnet, Sepolia and Hoodi, as `deployments` of succinctlabs/sp1-contracts has them.
@@ -38,6 +38,35 @@ pub enum HardVerifier {
 pub fn sp1_gateway(chain_id: u64) -> Option<Address> {
     let known = SP1_GATEWAYS.iter().find(|(chain, _)| *chain == chain_id)?;
     Some(known.1)
+}
+
+/// Whether a verifier takes proofs under the circuit key with this SHA-256: the one that it was deployed with, or, of SP1's gateway,
+/// one that it has a route for which is not frozen. `None` if it says neither, as contracts of others may.
+///
+/// # Errors
+/// [`ContractsError::Transport`].
+pub async fn takes_circuit_key<P: Provider>(
+    provider: &P,
+    verifier: Address,
+    key_hash: B256,
+) -> Result<Option<bool>, ContractsError> {
+    let own = SP1Groth16Verifier::new(verifier, provider).VERIFIER_HASH().call().await;
+    if let Some(hash) = said(own)? {
+        return Ok(Some(hash == key_hash));
+    }
+    let [a, b, c, d, ..] = key_hash.0;
+    let route =
+        ISP1VerifierGateway::new(verifier, provider).routes(FixedBytes([a, b, c, d])).call().await;
+    Ok(said(route)?.map(|route| !route.verifier.is_zero() && !route.frozen))
+}
+
+/// What a contract answered; nothing if it reverted, or answered something else.
+fn said<T>(answer: Result<T, contract::Error>) -> Result<Option<T>, ContractsError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(contract::Error::TransportError(error)) if !error.is_error_resp() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The verifier's address, after deploying it if it has to be, and checking it if it exists.
@@ -82,10 +111,6 @@ async fn deploy_groth16<P: Provider>(
 
 /// Whether a contract is a `QuorumSP1Verifier`: roots would be called hard on the operators' word.
 async fn is_quorum<P: Provider>(provider: &P, address: Address) -> Result<bool, ContractsError> {
-    match QuorumSP1Verifier::new(address, provider).MESSAGE_TYPE().call().await {
-        Ok(kind) => Ok(kind == keccak256("Collimate.QuorumSP1Verifier.v1")),
-        Err(contract::Error::TransportError(error)) if !error.is_error_resp() => Err(error.into()),
-        // It reverts, or answers something else.
-        Err(_) => Ok(false),
-    }
+    let kind = said(QuorumSP1Verifier::new(address, provider).MESSAGE_TYPE().call().await)?;
+    Ok(kind == Some(keccak256("Collimate.QuorumSP1Verifier.v1")))
 }

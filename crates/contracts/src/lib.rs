@@ -40,7 +40,7 @@ pub use deploy::{DeployConfig, Deployment, QuorumConfig, Sp1Verification, deploy
 pub use error::ContractsError;
 pub use fast_mode::{FastModeConfig, FastModeDeployment, deploy_fast_mode};
 pub use groth16::Groth16Key;
-pub use hard::{HardVerifier, sp1_gateway};
+pub use hard::{HardVerifier, sp1_gateway, takes_circuit_key};
 pub use payments::{Package, PaymentsConfig, Terms, deploy_payments};
 pub use points::{G1Point, G2Point};
 pub use quorum::QuorumProof;

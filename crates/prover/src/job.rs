@@ -12,7 +12,8 @@ use tiny_keccak::{Hasher, Keccak};
 pub enum Form {
     /// A recursive STARK of constant size, about 1.3 MB: what other programs verify.
     Compressed,
-    /// Groth16 over BN254, for Ethereum: a compressed proof, wrapped. Needs the circuit's artifacts.
+    /// Groth16 over BN254, for Ethereum: a compressed proof, wrapped, in the 356 bytes that the contract takes. Needs the
+    /// circuit's artifacts.
     Groth16,
     /// Plonk over BN254, for Ethereum: a compressed proof, wrapped. Needs the circuit's artifacts.
     Plonk,

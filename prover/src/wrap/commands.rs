@@ -45,7 +45,13 @@ pub enum ArtifactsCommand {
         artifacts: Option<PathBuf>,
     },
     /// Print the verification key as the contract SP1Groth16Verifier takes it, as JSON
-    Key(ArtifactsOptions),
+    Key {
+        #[command(flatten)]
+        options: ArtifactsOptions,
+        /// Write the key to this file, too, as the aggregator's circuit_key takes it
+        #[arg(long, value_name = "FILE")]
+        binary_out: Option<PathBuf>,
+    },
 }
 
 /// A compressed proof to wrap.
@@ -127,15 +133,20 @@ pub async fn artifacts(command: ArtifactsCommand) -> Result<()> {
             let key = install::install(&artifacts, &from, sha256.as_deref())?;
             (artifacts, key)
         }
-        ArtifactsCommand::Key(options) => return print_key(&Artifacts::new(&options)?).await,
+        ArtifactsCommand::Key { options, binary_out } => {
+            return print_key(&Artifacts::new(&options)?, binary_out).await;
+        }
     };
     eprintln!("{}", artifacts.folder.display());
     println!("0x{}", hex_of(&key));
     Ok(())
 }
 
-async fn print_key(artifacts: &Artifacts) -> Result<()> {
-    artifacts.verifying_key()?;
+async fn print_key(artifacts: &Artifacts, binary_out: Option<PathBuf>) -> Result<()> {
+    let key = artifacts.verifying_key()?;
+    if let Some(path) = binary_out {
+        fs::write(&path, key).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let output = Command::new(stage::gnark_program()?)
         .arg("key")
         .arg("--verifying-key")

@@ -7,10 +7,12 @@ use crate::{
 use alloy::{
     primitives::{Address, B256, address, bytes},
     providers::{Provider, ext::AnvilApi},
+    sol_types::SolCall,
 };
 use collimate_contracts::{
     AlignedProofAggregationService, ContractsError, DeployConfig, Groth16Key, HardVerifier,
-    QuorumConfig, SP1Groth16Verifier, Sp1Verification, deploy, sp1_gateway,
+    QuorumConfig, SP1Groth16Verifier, Sp1Verification,
+    bindings::sp1_gateway::ISP1VerifierGateway::routesCall, deploy, sp1_gateway, takes_circuit_key,
 };
 
 const MAINNET: u64 = 1;
@@ -136,4 +138,37 @@ async fn a_quorums_verifier_is_none_of_proofs() {
         matches!(error, ContractsError::SoftVerifier(address) if address == soft.sp1_verifier),
         "{error}"
     );
+}
+
+/// Code of a gateway that has one route for every selector, frozen or not, and answers nothing else.
+fn gateway(frozen: u8) -> Vec<u8> {
+    // if (selector != routes) revert; return (address(1), frozen)
+    let selector = routesCall::SELECTOR;
+    let before: [u8; 6] = [0x5f, 0x35, 0x60, 0xe0, 0x1c, 0x63];
+    let after = [
+        0x14, 0x60, 0x11, 0x57, 0x5f, 0x5f, 0xfd, 0x5b, 0x60, 1, 0x5f, 0x52, 0x60, frozen, 0x60,
+        0x20, 0x52, 0x60, 0x40, 0x5f, 0xf3,
+    ];
+    [&before[..], &selector, &after].concat()
+}
+
+#[tokio::test]
+async fn a_verifier_tells_under_which_circuit_key_it_takes_proofs() {
+    let node = Node::start();
+    let provider = node.provider(&node.accounts[0]);
+    let key = published_key();
+    let hard = Sp1Verification::Hard(groth16(key.clone()));
+    let own = deploy(provider.clone(), &config(hard)).await.unwrap().sp1_verifier;
+    let takes = async |verifier, hash| takes_circuit_key(&provider, verifier, hash).await.unwrap();
+    assert_eq!(takes(own, key.verifier_hash).await, Some(true));
+    assert_eq!(takes(own, B256::repeat_byte(7)).await, Some(false));
+
+    let at = Address::repeat_byte(9);
+    for (frozen, expected) in [(0, true), (1, false)] {
+        provider.anvil_set_code(at, gateway(frozen).into()).await.unwrap();
+        assert_eq!(takes(at, key.verifier_hash).await, Some(expected));
+    }
+    // Some other contract does not say.
+    provider.anvil_set_code(at, bytes!("00")).await.unwrap();
+    assert_eq!(takes(at, key.verifier_hash).await, None);
 }

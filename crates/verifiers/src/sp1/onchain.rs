@@ -41,8 +41,8 @@ impl ProofSystem for Sp1Groth16 {
     }
 }
 
-/// SP1's Groth16 proofs under a set-up of somebody's own, such as a development set-up. Whoever made it could forge, so
-/// this is no proof system that users can choose.
+/// SP1's Groth16 proofs under a circuit key that is chosen by whoever verifies: SP1's published one, or that of a set-up of somebody's
+/// own, such as a development set-up. Whoever made such a set-up could forge, so this is no proof system that users can choose.
 #[derive(Debug, Clone)]
 pub struct Sp1Groth16Under {
     key: Arc<[u8]>,
@@ -53,6 +53,18 @@ impl Sp1Groth16Under {
     #[must_use]
     pub fn new(key: impl Into<Arc<[u8]>>) -> Self {
         Self { key: key.into() }
+    }
+
+    /// The proofs under the key that SP1 published.
+    #[must_use]
+    pub fn published() -> Self {
+        Self::new(*GROTH16_VK_BYTES)
+    }
+
+    /// SHA-256 of the key, by which jobs and contracts name it.
+    #[must_use]
+    pub fn key_hash(&self) -> [u8; 32] {
+        sha256_hash(&self.key)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the verifiers of SP1's on-chain forms accept and reject, with real proofs.
 
 use crate::fixtures::{onchain, program_id};
+use collimate_core::ProgramId;
 use collimate_verifiers::{
     ProgramKey, ProofSystem, Submission, VerifiedProof, VerifyError,
     sp1::{Sp1Groth16, Sp1Groth16Under, Sp1Plonk},
@@ -152,8 +153,17 @@ fn rejects_words_that_are_not_reduced() {
 }
 
 #[test]
+fn the_published_key_is_the_one_that_contracts_have() {
+    let file =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/test/data/sp1-groth16-v6.1.0.json");
+    let key: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let hash = ProgramId(Sp1Groth16Under::published().key_hash());
+    assert_eq!(key["verifierHash"], hash.to_string());
+}
+
+#[test]
 fn a_key_of_ones_own_accepts_its_proofs_and_no_others() {
-    let published = Sp1Groth16Under::new(sp1_verifier::GROTH16_VK_BYTES.to_vec());
+    let published = Sp1Groth16Under::published();
     // Another point of the key: what another set-up would have.
     let mut bytes = sp1_verifier::GROTH16_VK_BYTES.to_vec();
     let alpha: Vec<u8> = bytes[..32].to_vec();

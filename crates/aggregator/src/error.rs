@@ -140,6 +140,16 @@ pub enum AggregatorError {
         /// The decoded revert.
         reason: String,
     },
+    /// The contract does not take the proof of a run.
+    #[error(
+        "[AGG-016] the contract refuses the proof of run {run}, which stays as it is, and the proof is sent again later: {reason}"
+    )]
+    ProofRefused {
+        /// The run.
+        run: i64,
+        /// The decoded revert.
+        reason: String,
+    },
 }
 
 impl AggregatorError {
@@ -167,6 +177,7 @@ impl AggregatorError {
             Self::Refused { .. } => "AGG-013",
             Self::NotMined { .. } => "AGG-014",
             Self::TooDear { .. } => "AGG-015",
+            Self::ProofRefused { .. } => "AGG-016",
         }
     }
 
@@ -185,7 +196,8 @@ impl AggregatorError {
             | Self::Locked
             | Self::NotMined { .. }
             | Self::TooDear { .. }
-            | Self::Refused { .. } => true,
+            | Self::Refused { .. }
+            | Self::ProofRefused { .. } => true,
             Self::Prover(error) => !matches!(error, ProverClientError::Refused { .. }),
             _ => false,
         }

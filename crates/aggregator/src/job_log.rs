@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use collimate_prover_client::{AggregationPrograms, Job, JobId, ProverClientError};
+use collimate_prover_client::{AggregationPrograms, Form, Job, JobId, ProverClientError};
 use collimate_store::{JobStatus, NewJob, RunId, Store};
 
 use crate::AggregatorError;
@@ -16,6 +16,9 @@ pub struct JobLog {
 }
 
 impl JobLog {
+    /// What the rows call the program of a wrap.
+    pub const WRAP: &str = "wrap";
+
     /// A log for this run.
     #[must_use]
     pub fn new(store: Store, run: RunId, programs: AggregationPrograms) -> Self {
@@ -25,7 +28,9 @@ impl JobLog {
     /// `is_proven` says whether its output is there: rows can be older than a loss in the object store.
     pub(crate) async fn begin(&self, job: &Job, is_proven: bool) -> Result<(), AggregatorError> {
         let id = job.id();
-        let program = if job.program_id == self.programs.chunk_aggregator.program_id {
+        let program = if job.form != Form::Compressed {
+            Self::WRAP
+        } else if job.program_id == self.programs.chunk_aggregator.program_id {
             "chunk_aggregator"
         } else {
             "user_proof_aggregator"

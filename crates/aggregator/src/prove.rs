@@ -7,7 +7,9 @@ use collimate_objects::{Key, Objects, ObjectsError};
 use collimate_prover_client::{
     Cause, Job, JobId, JobStatus, MAX_PROOF_BYTES, ProverClient, ProverClientError, finished_output,
 };
-use collimate_verifiers::{ProgramKey, Submission, VerifierPool, VerifyError, sp1::Sp1Compressed};
+use collimate_verifiers::{
+    ProgramKey, ProofSystem, Submission, VerifierPool, VerifyError, sp1::Sp1Compressed,
+};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -212,9 +214,17 @@ impl Proving {
         let proof = self.objects.get(key, MAX_PROOF_BYTES).await?.to_vec();
         let submission =
             Submission { proof, key: ProgramKey::ProgramId(program_id), public_values };
+        self.judge(Arc::new(Sp1Compressed::default()), submission).await
+    }
+
+    /// Verifies a proof natively, once there is room in the pool. The outer error is of the service, the inner the verdict.
+    pub(crate) async fn judge(
+        &self,
+        verifier: Arc<dyn ProofSystem>,
+        submission: Submission,
+    ) -> Result<Result<(), VerifyError>, AggregatorError> {
         loop {
-            let verifier = Arc::new(Sp1Compressed::default());
-            match self.verifiers.verify(verifier, submission.clone()).await {
+            match self.verifiers.verify(Arc::clone(&verifier), submission.clone()).await {
                 Err(VerifyError::Busy) => sleep(BUSY_PAUSE).await,
                 // It says nothing about the proof.
                 Err(error) if error.is_retryable() => return Err(error.into()),

@@ -7,14 +7,17 @@
 //!    │ └────────────── prove_again ─────────┘   └── reorg ───┴────────────┘
 //!    └─ quarantine a bad proof, go on
 //! ```
+//!
+//! From final to hard, where the contract verifies proofs itself, is another file's: `hard.rs`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use collimate_chain::{
     ChainError,
-    tx::{Shortage, TxManager, TxRequest},
+    kzg::Sidecar,
+    tx::{ConfirmedReceipt, Shortage, TxManager, TxRequest},
 };
-use collimate_core::{Commitment, ProgramId, keccak256};
+use collimate_core::{Commitment, Hash, ProgramId, keccak256};
 use collimate_objects::Key;
 use collimate_prover_client::{
     AggregationPrograms, JobId, JobStatus, MAX_PROOF_BYTES, finished_output,
@@ -27,7 +30,7 @@ use tokio::{
 
 use crate::{
     AggregatorError, BadMember, BlobHashes, JobLog, Member, Plan, PlanSettings, Proven, Proving,
-    Seal, SealRequest, ServiceContract,
+    Seal, SealRequest, ServiceContract, Wrapping,
     blobs::{archive, sidecar},
 };
 
@@ -60,6 +63,13 @@ pub enum Activity {
         /// The run.
         run: i64,
     },
+    /// The proof of a final run is being wrapped.
+    Wrapping {
+        /// The run.
+        run: i64,
+        /// What the proving process says.
+        job: JobStatus,
+    },
 }
 
 /// Drives runs of one deployment. Only one driver may work on a deployment at a time: whoever makes
@@ -76,6 +86,9 @@ pub struct Driver {
     pub proving: Proving,
     /// What makes the final proof acceptable to the contract.
     pub sealer: Arc<dyn Seal>,
+    /// What wraps the proofs of final runs, so that their roots become hard; none where the contract does not verify proofs itself,
+    /// or where that is left to others.
+    pub hardening: Option<Wrapping>,
     /// What sends transactions.
     pub transactions: TxManager,
     /// The guests of this release.
@@ -95,6 +108,14 @@ const CONTROLS: u32 = 32;
 /// How long a step waits for its transaction before somebody is told.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
+/// A run's plan, and what it is made from.
+pub(crate) struct Planned {
+    pub(crate) proofs: Vec<Proof>,
+    pub(crate) commitments: Vec<Commitment>,
+    pub(crate) blobs: BlobHashes,
+    pub(crate) plan: Plan,
+}
+
 impl Driver {
     /// Takes one step of a run and returns it as it is then.
     ///
@@ -111,13 +132,17 @@ impl Driver {
         }
     }
 
-    async fn prove(&self, run: Run) -> Result<Run, AggregatorError> {
+    pub(crate) async fn plan_of(&self, run: &Run) -> Result<Planned, AggregatorError> {
         let proofs = self.store.proofs_of_run(run.id).await?;
         let members: Vec<Member> = proofs.iter().map(member).collect();
         let commitments: Vec<Commitment> = members.iter().map(Member::commitment).collect();
         let blobs = BlobHashes::of(&commitments).await?;
         let plan = Plan::new(members, blobs.blobs_hash, self.plan, self.programs.clone())?;
+        Ok(Planned { proofs, commitments, blobs, plan })
+    }
 
+    async fn prove(&self, run: Run) -> Result<Run, AggregatorError> {
+        let Planned { proofs, commitments, blobs, plan } = self.plan_of(&run).await?;
         let log = JobLog::new(self.store.clone(), run.id, self.programs.clone());
         let report = |status: &JobStatus| {
             let activity = Activity::Proving { run: run.id, job: status.clone() };
@@ -179,6 +204,7 @@ impl Driver {
             return Ok(self.store.prove_again(run.id).await?);
         };
         let request = SealRequest {
+            run: run.id,
             program: self.programs.chunk_aggregator.program_id,
             public_values: statement.public_values.clone(),
             proof,
@@ -224,24 +250,10 @@ impl Driver {
             return self.wait_for_others(run, block).await;
         }
         let request = self.request(&run).await?;
-        let shortage = shortage_of(self.transactions.shortages(), request.key.clone());
-        // Whoever watches has to know what it waits for. It goes on meanwhile, and is joined at the next try.
-        let sent = tokio::select! {
-            sent = self.transactions.send(request) => sent,
-            Shortage { needed, budget } = shortage => {
-                return Err(AggregatorError::TooDear { run: run.id, needed, budget });
-            }
-            () = sleep(LONGEST_WAIT) => {
-                return Err(AggregatorError::NotMined {
-                    run: run.id,
-                    minutes: LONGEST_WAIT.as_secs() / 60,
-                });
-            }
-        };
-        match sent {
+        match self.send(run.id, request).await? {
             Ok(receipt) => {
                 let hash = Some(receipt.transaction_hash.0);
-                Ok(self.store.mark_final(run.id, hash, receipt.block_number).await?)
+                self.finish(&run, hash, receipt.block_number).await
             }
             Err(error @ (ChainError::Reverted { .. } | ChainError::WouldRevert { .. })) => {
                 match self.service.registered_in(&statement.root).await? {
@@ -259,6 +271,41 @@ impl Driver {
         }
     }
 
+    /// Sends a transaction of a run, or joins it, and waits until it is final or was refused. Whoever watches has to know what it waits
+    /// for: then this is an error, the transaction goes on, and is joined at the next try.
+    pub(crate) async fn send(
+        &self,
+        run: RunId,
+        request: TxRequest,
+    ) -> Result<Result<ConfirmedReceipt, ChainError>, AggregatorError> {
+        let shortage = shortage_of(self.transactions.shortages(), request.key.clone());
+        tokio::select! {
+            sent = self.transactions.send(request) => Ok(sent),
+            Shortage { needed, budget } = shortage => {
+                Err(AggregatorError::TooDear { run, needed, budget })
+            }
+            () = sleep(LONGEST_WAIT) => {
+                Err(AggregatorError::NotMined { run, minutes: LONGEST_WAIT.as_secs() / 60 })
+            }
+        }
+    }
+
+    /// The run is final; and hard, if what registered its root is its proof.
+    async fn finish(
+        &self,
+        run: &Run,
+        hash: Option<Hash>,
+        block: u64,
+    ) -> Result<Run, AggregatorError> {
+        let root = statement_of(run)?.root;
+        let is_hard =
+            self.hardening.is_some() && self.service.hard_since(&root).await? == Some(block);
+        Ok(match is_hard {
+            true => self.store.mark_final_and_hard(run.id, hash, block).await?,
+            false => self.store.mark_final(run.id, hash, block).await?,
+        })
+    }
+
     /// Waits until a registration by somebody else has its confirmations.
     async fn wait_for_others(&self, run: Run, first: u64) -> Result<Run, AggregatorError> {
         let statement = statement_of(&run)?;
@@ -266,7 +313,7 @@ impl Driver {
         loop {
             let head = self.service.block_number().await?;
             if head.saturating_sub(block).saturating_add(1) >= self.confirmations {
-                return Ok(self.store.mark_final(run.id, None, block).await?);
+                return self.finish(&run, None, block).await;
             }
             sleep(self.poll).await;
             match self.service.registered_in(&statement.root).await? {
@@ -278,6 +325,19 @@ impl Driver {
 
     async fn request(&self, run: &Run) -> Result<TxRequest, AggregatorError> {
         let statement = statement_of(run)?;
+        let sidecar = self.sidecar_of(run, statement).await?;
+        let seal = run.seal.clone().unwrap_or_default();
+        let input = ServiceContract::register_call(statement.public_values.clone(), seal);
+        let key = transaction_key(run, &input);
+        Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(sidecar))
+    }
+
+    /// The blobs of a run, which are those that its statement names.
+    pub(crate) async fn sidecar_of(
+        &self,
+        run: &Run,
+        statement: &Statement,
+    ) -> Result<Sidecar, AggregatorError> {
         let proofs = self.store.proofs_of_run(run.id).await?;
         let commitments: Vec<Commitment> =
             proofs.iter().map(|proof| Commitment(proof.commitment)).collect();
@@ -288,10 +348,7 @@ impl Driver {
                 run.id
             )));
         }
-        let seal = run.seal.clone().unwrap_or_default();
-        let input = ServiceContract::register_call(statement.public_values.clone(), seal);
-        let key = transaction_key(run, &input);
-        Ok(TxRequest::call(key, self.service.address(), input).with_sidecar(sidecar))
+        Ok(sidecar)
     }
 
     /// Gives a run up that cannot be proven whole: its proofs go back to the queue, for smaller runs, or fail with it.
@@ -309,8 +366,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Looks whether runs that were final since a block still are, and takes those back that a reorg removed. Returns the
-    /// newest block.
+    /// Looks whether runs that were final, or hard, since a block still are, and takes that back which a reorg removed. Returns
+    /// the newest block.
     ///
     /// # Errors
     /// The node's and the database's.
@@ -324,6 +381,14 @@ impl Driver {
                     "a reorg removed the run's root, it is submitted again"
                 );
                 self.store.undo_final(run.id).await?;
+            } else if run.hard_since.is_some()
+                && self.service.hard_since(&statement.root).await? != run.hard_since
+            {
+                tracing::warn!(
+                    run = run.id,
+                    "a reorg removed the proof of the run's root, it is brought again"
+                );
+                self.store.undo_hard(run.id).await?;
             }
         }
         Ok(head)
@@ -344,12 +409,15 @@ async fn shortage_of(
 
 /// The name of the transaction: another seal or another attempt is another transaction.
 fn transaction_key(run: &Run, input: &[u8]) -> String {
-    let hash = keccak256(&[input]);
-    let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("run:{}:{}:{short}", run.id, run.attempts)
+    format!("run:{}:{}:{}", run.id, run.attempts, short_hash(input))
 }
 
-fn statement_of(run: &Run) -> Result<&Statement, AggregatorError> {
+/// Tells one call from another.
+pub(crate) fn short_hash(input: &[u8]) -> String {
+    keccak256(&[input]).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn statement_of(run: &Run) -> Result<&Statement, AggregatorError> {
     run.statement
         .as_ref()
         .ok_or_else(|| AggregatorError::Inconsistent(format!("run {} has no statement", run.id)))

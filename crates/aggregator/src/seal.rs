@@ -2,12 +2,15 @@
 
 use async_trait::async_trait;
 use collimate_core::ProgramId;
+use collimate_store::RunId;
 
 use crate::AggregatorError;
 
 /// A final proof that needs a seal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealRequest {
+    /// The run that it proves.
+    pub run: RunId,
     /// The program that was proven.
     pub program: ProgramId,
     /// What it committed: the run statement.

@@ -7,8 +7,8 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AggregatorError, Backoff, Concern, Driver, FeeVerdict, Trigger, Troubles, trouble::Board,
-    work::Work,
+    AggregatorError, Backoff, Concern, Driver, FeeVerdict, Trigger, Troubles, hardening::Hardening,
+    trouble::Board, work::Work,
 };
 
 /// How the service waits.
@@ -75,10 +75,11 @@ impl Aggregator {
     pub async fn run(self, shutdown: CancellationToken) {
         collimate_chain::kzg::preload();
         while let Some(lock) = self.acquire(&shutdown).await {
-            let work = Work::new(&self);
+            let (work, hardening) = (Work::new(&self), Hardening::new(&self));
             tokio::select! {
                 () = work.on_runs() => {}
                 () = work.ahead() => {}
+                () = hardening.on_runs() => {}
                 () = self.watch_reorgs() => {}
                 () = lock.lost() => {
                     self.troubles.tell(Concern::Service, &AggregatorError::LockLost, 1);
@@ -113,7 +114,7 @@ impl Aggregator {
         None
     }
 
-    /// Takes final runs back whose root a reorg removed. At first all final runs are looked at, since nobody knows for how long
+    /// Takes final runs back whose root a reorg removed, and their guarantee where it removed the proof alone. At first all final runs are looked at, since nobody knows for how long
     /// nobody did.
     async fn watch_reorgs(&self) {
         let mut since = 0;

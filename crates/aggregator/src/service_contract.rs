@@ -14,6 +14,17 @@ use collimate_core::{Hash, ProgramId};
 
 use crate::{AggregatorError, GasPrices, error::call_failed};
 
+/// What the contract keeps of a registered root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The block that registered it.
+    pub block: u64,
+    /// Leaves of its tree.
+    pub leaf_count: u32,
+    /// Versioned hashes of its blobs, in order.
+    pub blob_hashes: Vec<Hash>,
+}
+
 /// The deployed service.
 #[derive(Debug, Clone)]
 pub struct ServiceContract {
@@ -64,13 +75,25 @@ impl ServiceContract {
     /// # Errors
     /// The node's. An error is never taken for an answer.
     pub async fn registered_in(&self, root: &Hash) -> Result<Option<u64>, AggregatorError> {
+        Ok(self.registered_as(root).await?.map(|found| found.block))
+    }
+
+    /// With what a root was registered, soft or hard; `None` if it is not.
+    ///
+    /// # Errors
+    /// The node's. An error is never taken for an answer.
+    pub async fn registered_as(&self, root: &Hash) -> Result<Option<Registered>, AggregatorError> {
         let found = self
             .instance()
             .aggregation(B256::from(*root))
             .call()
             .await
             .map_err(call_failed("aggregation"))?;
-        Ok((found.leafCount != 0).then_some(found.blockNumber))
+        Ok((found.leafCount != 0).then(|| Registered {
+            block: found.blockNumber,
+            leaf_count: found.leafCount,
+            blob_hashes: found.blobHashes.into_iter().map(|hash| hash.0).collect(),
+        }))
     }
 
     /// Since which block a root is hard, its proof itself verified by the contract; `None` if the operators' word is all there is.

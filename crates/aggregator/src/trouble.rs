@@ -16,6 +16,8 @@ pub enum Concern {
     Ahead,
     /// One run.
     Run(RunId),
+    /// The proof of a final run, on its way to the contract.
+    Hard(RunId),
 }
 
 /// An error that keeps something from going on.

@@ -8,5 +8,8 @@
 )]
 
 mod bad_proofs;
+mod hard;
 mod service;
 mod support;
+mod trapdoor;
+mod world;

@@ -3,200 +3,23 @@
 
 use std::{
     collections::BTreeSet,
-    num::NonZeroUsize,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use alloy::{
-    network::{EthereumWallet, TransactionBuilder},
-    primitives::{B256, Bytes, bytes},
-    providers::{Provider, ProviderBuilder},
-    rpc::types::TransactionRequest,
+use alloy::providers::Provider;
+use collimate_aggregator::{PlanSettings, Trigger, Troubles};
+use collimate_chain::provider::{Timeouts, connect};
+use collimate_prover_client::JobId;
+use collimate_store::{ProofStatus, ProofsOfFailedRun, RunStatus};
+
+use crate::{
+    support::{FakeProver, asked, committed},
+    world::{
+        ACCEPTS_ALL, FIRST, REFUSES_ALL, SECOND, WHEN_ASKED, WHENEVER, World,
+        prover_of_the_committed_run,
+    },
 };
-use async_trait::async_trait;
-use collimate_aggregator::{
-    Activity, Aggregator, AggregatorError, Backoff, Concern, Driver, Pauses, PlanSettings, Proving,
-    Seal, SealRequest, ServiceContract, Trigger, Troubles,
-};
-use collimate_chain::{
-    anvil::{Anvil, AnvilOptions, DEVELOPMENT_CHAIN_ID, Mining, development_signer},
-    provider::{Timeouts, connect},
-    tx::{RevertDecoder, TxConfig, TxManager},
-};
-use collimate_contracts::{DeployConfig, HardVerifier, Sp1Verification, decode_revert, deploy};
-use collimate_prover_client::{AggregationPrograms, JobId};
-use collimate_store::{Deployment, ProofStatus, ProofsOfFailedRun, Run, RunStatus};
-use collimate_verifiers::VerifierPool;
-use tokio::{sync::watch, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
-
-use crate::support::{FakeProver, Stores, asked, committed};
-
-/// Creation code of a verifier that accepts everything: its code is STOP.
-const ACCEPTS_ALL: Bytes = bytes!("60016000f3");
-/// Creation code of one that refuses everything: its code is INVALID.
-const REFUSES_ALL: Bytes = bytes!("60fe60005360016000f3");
-
-#[derive(Debug)]
-struct FakeSeal;
-
-#[async_trait]
-impl Seal for FakeSeal {
-    async fn seal(
-        &self,
-        _request: &SealRequest,
-        _detail: &(dyn for<'a> Fn(&'a str) + Send + Sync),
-    ) -> Result<Vec<u8>, AggregatorError> {
-        Ok(vec![1])
-    }
-
-    async fn is_stale(&self, _seal: &[u8]) -> Result<bool, AggregatorError> {
-        Ok(false)
-    }
-}
-
-/// Jobs at once: one that takes hours leaves room for another.
-const PROVERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
-
-struct World {
-    stores: Stores,
-    anvil: Anvil,
-    deployment: Deployment,
-}
-
-struct Service {
-    troubles: watch::Receiver<Troubles>,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl World {
-    async fn start(verifier: Bytes) -> Self {
-        let options = AnvilOptions { mining: Mining::Every(1), ..AnvilOptions::default() };
-        let anvil = Anvil::start(options).await.unwrap();
-        let wallet = EthereumWallet::from(development_signer(9).unwrap().inner().clone());
-        let provider =
-            ProviderBuilder::new().wallet(wallet).connect_http(anvil.url().parse().unwrap());
-        let verifier = TransactionRequest::default().with_deploy_code(verifier);
-        let receipt =
-            provider.send_transaction(verifier).await.unwrap().get_receipt().await.unwrap();
-        let program = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
-        let config = DeployConfig {
-            program_id: B256::from(program.0),
-            verification: Sp1Verification::Hard(HardVerifier::Existing(
-                receipt.contract_address.unwrap(),
-            )),
-            risc0: None,
-            payments: None,
-            fast_mode: None,
-        };
-        let deployed = deploy(provider, &config).await.unwrap();
-        let deployment =
-            Deployment { chain_id: DEVELOPMENT_CHAIN_ID, contract: deployed.service.into_array() };
-        Self { stores: Stores::start().await, anvil, deployment }
-    }
-
-    async fn serve(
-        &self,
-        prover: &Arc<FakeProver>,
-        plan: PlanSettings,
-        trigger: Trigger,
-    ) -> Service {
-        let provider = connect(&self.anvil.url(), Timeouts::default()).unwrap();
-        let programs = AggregationPrograms::committed().unwrap();
-        let config = TxConfig::development_chain(DEVELOPMENT_CHAIN_ID);
-        let program = programs.chunk_aggregator.program_id;
-        let driver = Driver {
-            store: self.stores.store.clone(),
-            service: ServiceContract::check(
-                provider.clone(),
-                self.deployment.contract.into(),
-                program,
-            )
-            .await
-            .unwrap(),
-            deployment: self.deployment,
-            proving: Proving::new(
-                prover.clone(),
-                self.stores.objects.clone(),
-                VerifierPool::for_this_machine().unwrap(),
-                PROVERS,
-            ),
-            sealer: Arc::new(FakeSeal),
-            confirmations: config.confirmations,
-            transactions: TxManager::new(
-                provider,
-                development_signer(0).unwrap(),
-                Arc::new(self.stores.store.transactions()),
-                config,
-                RevertDecoder::new(decode_revert),
-            ),
-            programs,
-            plan,
-            poll: Duration::from_millis(100),
-            activity: watch::Sender::new(Activity::Idle),
-        };
-        let pauses = Pauses {
-            idle: Duration::from_millis(20),
-            reorg_check: Duration::from_millis(100),
-            backoff: Backoff {
-                first: Duration::from_millis(200),
-                longest: Duration::from_millis(200),
-                permanent: Duration::from_millis(400),
-            },
-            ..Pauses::default()
-        };
-        let service = Aggregator::new(driver, trigger, pauses);
-        let (troubles, stop) = (service.troubles(), CancellationToken::new());
-        let task = tokio::spawn(service.run(stop.clone()));
-        Service { troubles, stop, task }
-    }
-
-    async fn run(&self, id: i64) -> Option<Run> {
-        self.stores.store.run(id).await.unwrap()
-    }
-
-    /// Waits until a run has a status.
-    async fn reaches(&self, id: i64, status: RunStatus) -> Run {
-        let reached = async {
-            loop {
-                match self.run(id).await {
-                    Some(run) if run.status == status => return run,
-                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        };
-        let waited = tokio::time::timeout(Duration::from_secs(90), reached).await;
-        match waited {
-            Ok(run) => run,
-            Err(_) => panic!("run {id} is {:?}", self.run(id).await),
-        }
-    }
-}
-
-impl Service {
-    async fn stop(self) {
-        self.stop.cancel();
-        self.task.await.unwrap();
-    }
-}
-
-fn prover_of_the_committed_run(stores: &Stores, poisoned: BTreeSet<[u8; 32]>) -> Arc<FakeProver> {
-    Arc::new(FakeProver {
-        poisoned: poisoned.into(),
-        // Nothing is known about the proof: the machine is to blame.
-        reason: Some("[PRV-013] the proving process died"),
-        output: Some((stores.objects.clone(), committed("run/run.proof"))),
-        ..FakeProver::default()
-    })
-}
-
-const FIRST: Concern = Concern::Run(1);
-const SECOND: Concern = Concern::Run(2);
-const WHENEVER: Trigger = Trigger { count: 4, age: Duration::ZERO, bytes: u64::MAX, fee: None };
-const WHEN_ASKED: Trigger =
-    Trigger { count: 100, age: Duration::from_secs(9_999), bytes: u64::MAX, fee: None };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_cannot_go_on_does_not_hold_up_the_next() {

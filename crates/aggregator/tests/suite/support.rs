@@ -17,6 +17,8 @@ use collimate_prover_client::{AggregationPrograms, Job, JobId, JobStatus, Prover
 use collimate_store::{EmbeddedPostgres, NewProof, ProofId, ProofSystem, Store};
 use collimate_verifiers::{ProgramKey, Submission, sp1::Sp1Compressed, verify_guarded};
 
+use crate::trapdoor;
+
 const SAMPLES: [&str; 4] = ["ecdsa_secp256k1", "fibonacci", "merkle_membership", "sha256_preimage"];
 
 /// A file below the project's `proofs`.
@@ -127,8 +129,17 @@ pub(crate) struct FakeProver {
     pub never_whole: bool,
     /// Proofs whose jobs take hours.
     pub slow: BTreeSet<[u8; 32]>,
-    /// Where it stores this file as the output of whatever it is asked for.
+    /// Where it stores this file as the output of whatever it is asked for. Wraps of it are forged, under the key whose trapdoor is
+    /// known.
     pub output: Option<(Objects, Vec<u8>)>,
+    /// The wraps that it was asked for.
+    pub wraps: Mutex<Vec<JobId>>,
+    /// Fails every wrap.
+    pub wraps_fail: AtomicBool,
+    /// Never ends a wrap.
+    pub wraps_are_slow: bool,
+    /// Wraps a proof of other public values than it is asked for.
+    pub wraps_another: bool,
 }
 
 impl FakeProver {
@@ -137,6 +148,9 @@ impl FakeProver {
     }
 
     async fn answer(&self, job: &Job) -> Result<Key, ProverClientError> {
+        if job.as_wrap().is_some() {
+            return self.wrap(job).await;
+        }
         self.asked.lock().unwrap().push(job.id());
         if self.away {
             return Err(ProverClientError::Unreachable {
@@ -164,6 +178,35 @@ impl FakeProver {
             None => Ok(Key::of(&job.id().0)),
         }
     }
+}
+
+impl FakeProver {
+    async fn wrap(&self, job: &Job) -> Result<Key, ProverClientError> {
+        self.wraps.lock().unwrap().push(job.id());
+        if self.wraps_are_slow {
+            std::future::pending::<()>().await;
+        }
+        if self.wraps_fail.load(Ordering::Relaxed) {
+            let reason = self.reason.unwrap_or("[PRV-051] a stage failed").into();
+            return Err(ProverClientError::Failed { id: job.id(), attempts: 3, reason });
+        }
+        let (objects, proof) = self.output.as_ref().expect("what is wrapped was proven");
+        assert_eq!(job.proofs[0].object, Key::of(proof).0, "the run's final proof is wrapped");
+        let mut statement = statement_of(proof.clone());
+        if self.wraps_another {
+            statement[95] ^= 1;
+        }
+        let wrapped = trapdoor::forge(job.program_id, &statement);
+        Ok(objects.put_output(&job.id().0, wrapped).await.unwrap())
+    }
+}
+
+/// What a final proof states.
+pub(crate) fn statement_of(proof: Vec<u8>) -> Vec<u8> {
+    let program = AggregationPrograms::committed().unwrap().chunk_aggregator.program_id;
+    let key = ProgramKey::ProgramId(program);
+    let submission = Submission { proof, key, public_values: None };
+    verify_guarded(&Sp1Compressed::default(), &submission).unwrap().public_values
 }
 
 impl Prove for FakeProver {

@@ -27,13 +27,16 @@ prover_binary := $(abspath $(PROVER_TARGET_DIR))/release/collimate-prover
 step = @scripts/step "$@"
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what this machine lacks (Debian 12 or Ubuntu, as root or with sudo)
 	$(step) 'scripts/setup.sh'
 
 demo: build ## aggregate real proofs on a local Ethereum node and check every claim (DEMO_ARGS=...)
 	@COLLIMATE_PROVER=$(prover_binary) $(abspath $(TARGET_DIR))/release/collimated demo $(DEMO_ARGS)
+
+demo-groth16: build gnark ## the same, and Ethereum verifies a Groth16 proof of the run itself (half an hour more; needs Go)
+	@COLLIMATE_PROVER=$(prover_binary) $(abspath $(TARGET_DIR))/release/collimated demo --groth16 --state .collimate/demo-groth16 $(DEMO_ARGS)
 
 build: services prover ## build collimate, collimated and collimate-prover
 services: setup ## build the light binaries alone: collimate and collimated
@@ -95,5 +98,5 @@ bench: build ## measure speed and memory (docs/benchmarks.md; gas is in contract
 bench-proving: setup ## measure proving with the stock engine and with ours, in turns (half an hour and more)
 	$(step) 'scripts/bench-proving $(abspath $(PROVER_TARGET_DIR))'
 
-.PHONY: help setup demo build services prover gnark test test-contracts test-main test-prover test-gnark test-proving test-slow test-api test-minutes \
+.PHONY: help setup demo demo-groth16 build services prover gnark test test-contracts test-main test-prover test-gnark test-proving test-slow test-api test-minutes \
         lint setup-lint lint-format lint-scripts lint-deps lint-main lint-queries lint-prover programs setup-guests bench bench-proving

@@ -41,7 +41,7 @@ pub use problem::{Problem, ProblemCode};
 pub use proofs::{Inclusion, ProofAnswer, ProofEvent, ProofsPage, Submitted, Verdict};
 pub use receipt::{ProofReceipt, SignedReceipt};
 pub use service::{Info, Limits, RunAnswer, RunsPage};
-pub use status::{ProofStatus, RunStatus};
+pub use status::{Guarantee, ProofStatus, RunStatus};
 
 /// The identifier of a proof (UUID version 7: its order is the order of submission).
 pub type ProofId = uuid::Uuid;

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, TxHash};
 use serde::{Deserialize, Serialize};
 
-use crate::{ProofId, ProofStatus, SignedReceipt};
+use crate::{Guarantee, ProofId, ProofStatus, SignedReceipt};
 
 /// What the native verifier said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,12 @@ pub struct ProofAnswer {
     /// Index of its leaf in the run's tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf_index: Option<u32>,
+    /// What stands behind it; absent until it is final. A soft one can become hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
+    /// The block since which it is hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_since: Option<u64>,
     /// When it was submitted.
     pub created_at: u64,
     /// When its status changed last.
@@ -177,6 +183,12 @@ pub struct Inclusion<B> {
     pub transaction: TxHash,
     /// Its block.
     pub block_number: u64,
+    /// What stands behind the root, as the service knows it; the contract is asked with `hardSince`. A soft one can become hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
+    /// The block since which it is hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_since: Option<u64>,
     /// Versioned hashes of the run's blobs, in order.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub blob_hashes: Vec<B256>,

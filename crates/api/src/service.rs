@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, TxHash};
 use serde::{Deserialize, Serialize};
 
-use crate::{RunStatus, SigningDomain};
+use crate::{Guarantee, RunStatus, SigningDomain};
 
 /// What a client needs to know before it signs anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,16 @@ pub struct RunAnswer {
     /// The block that registered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_number: Option<u64>,
+    /// What stands behind it; absent until it is final. A soft one can become hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
+    /// The block since which it is hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_since: Option<u64>,
+    /// The transaction that made it hard; absent if the service did not send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub hard_transaction: Option<TxHash>,
     /// The code of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,

@@ -92,6 +92,27 @@ words! {
     }
 }
 
+words! {
+    /// What stands behind a root that is on chain.
+    Guarantee {
+        /// Operators that hold a quorum of the stake signed that they verified the proof.
+        Soft = "soft",
+        /// The contract verified the proof itself.
+        Hard = "hard",
+    }
+}
+
+impl Guarantee {
+    /// That of a root on chain, by the block since which it is hard.
+    #[must_use]
+    pub const fn of(hard_since: Option<u64>) -> Self {
+        match hard_since {
+            Some(_) => Self::Hard,
+            None => Self::Soft,
+        }
+    }
+}
+
 impl ProofStatus {
     /// Whether nothing but a reorganisation of the chain can change it any more.
     #[must_use]

@@ -51,6 +51,8 @@ struct Report {
     rules_of_the_database: usize,
     proofs: u64,
     final_runs: u64,
+    /// Those of them whose root is hard.
+    hard_runs: u64,
     purchases: u64,
     /// Of fast mode, where a batcher is configured: groups, batches, and those of them whose task is on chain.
     groups: u64,
@@ -83,8 +85,12 @@ pub(crate) async fn run(config: &Config, quick: bool, json: bool) -> Result<()> 
         }
         writeln!(
             out,
-            "looked at {} proofs, {} final runs, {} purchases and {} rules of the database",
-            report.proofs, report.final_runs, report.purchases, report.rules_of_the_database
+            "looked at {} proofs, {} final runs ({} of them hard), {} purchases and {} rules of the database",
+            report.proofs,
+            report.final_runs,
+            report.hard_runs,
+            report.purchases,
+            report.rules_of_the_database
         )?;
         if config.batcher.is_some() {
             let Report { groups, batches, tasks, .. } = report;
@@ -225,6 +231,12 @@ async fn runs(
             let statement = run.statement.as_ref().context("a final run has a statement")?;
             if service.registered_in(&statement.root).await?.is_none() {
                 report.add("a final run's root is registered", run.id);
+            }
+            if run.hard_since.is_some() {
+                report.hard_runs += 1;
+                if service.hard_since(&statement.root).await? != run.hard_since {
+                    report.add("a hard run's root is hard on chain since the same block", run.id);
+                }
             }
             let proofs = store.proofs_of_run(run.id).await?;
             if let Some(lie) = content(&proofs, statement).await? {

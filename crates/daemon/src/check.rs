@@ -12,10 +12,12 @@ use collimate_objects::{Key, Objects};
 use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
 use collimate_store::Store;
 use collimate_tasks::ServiceManager;
+use collimate_verifiers::sp1::Sp1Groth16Under;
 use serde::Serialize;
 
 use crate::{
-    config::Config,
+    config::{Config, HardSettings},
+    driver,
     serve::{chain, fast_mode},
 };
 
@@ -65,6 +67,13 @@ async fn findings(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("aggregator.run", runs(config)));
         findings.push(Finding::new("aggregator.key", account(config).await));
         findings.push(Finding::new("aggregator.prover_url", prover(config).await));
+        if let Some(hard) = config.aggregator.as_ref().and_then(|found| found.hard.as_ref()) {
+            findings.push(Finding::new("aggregator.hard", hard_verifier(config, hard).await));
+            if let Some(url) = &hard.prover_url {
+                let found = info(config, url).await;
+                findings.push(Finding::new("aggregator.hard.prover_url", found));
+            }
+        }
     }
     let fast_mode = config.operator.as_ref().is_some_and(|operator| operator.fast_mode.is_some());
     if fast_mode || config.signatures.is_some() {
@@ -139,10 +148,25 @@ async fn account(config: &Config) -> Result<String> {
     Ok(format!("{address} has {} ether", format_ether(balance)))
 }
 
+async fn hard_verifier(config: &Config, settings: &HardSettings) -> Result<String> {
+    let (provider, deployment) = chain(config).await?;
+    let circuit = settings.circuit()?;
+    let verifier = driver::hard_verifier(&provider, &deployment, &circuit).await?;
+    let kind = match circuit.key_hash() == Sp1Groth16Under::published().key_hash() {
+        true => "SP1's published circuit key",
+        false => "a development key: whoever ran its set-up could forge",
+    };
+    Ok(format!("{verifier} takes proofs under {kind}"))
+}
+
 async fn prover(config: &Config) -> Result<String> {
     let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
+    info(config, &settings.prover_url).await
+}
+
+async fn info(config: &Config, url: &str) -> Result<String> {
     let objects = Objects::open(&config.objects)?;
-    let client = ProverClient::new(ProverSettings::new(settings.prover_url.clone()), objects);
+    let client = ProverClient::new(ProverSettings::new(url), objects);
     let info = client.info().await.with_context(machine::prover_binary)?;
     Ok(format!("{} engine, {}", info.engine, info.tuning))
 }

@@ -31,7 +31,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use aggregator::AggregatorSettings;
+pub(crate) use aggregator::{AggregatorSettings, HardSettings, circuit};
 pub(crate) use amount::ether;
 pub(crate) use batcher::BatcherSettings;
 pub(crate) use chain::Chain;
@@ -121,6 +121,8 @@ impl Config {
             ]);
             paths.extend(operator.fast_mode.as_mut().map(|fast_mode| &mut fast_mode.journal));
         }
+        let hard = self.aggregator.as_mut().and_then(|aggregator| aggregator.hard.as_mut());
+        paths.extend(hard.and_then(|hard| hard.circuit_key.as_mut()));
         paths.extend(self.signatures.as_mut().map(|signatures| &mut signatures.transactions));
         paths.extend(self.data.as_mut().map(|data| &mut data.folder));
         paths.extend(self.watcher.as_mut().map(|watcher| &mut watcher.folder));

@@ -6,14 +6,14 @@ use alloy::{
     primitives::{B256, U256},
     providers::{DynProvider, Provider},
 };
-use anyhow::{Context, Result, bail, ensure};
-use collimate_aggregator::{Activity, Trigger, Trouble};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use collimate_aggregator::{Activity, JobLog, Trigger, Trouble};
 use collimate_chain::{
     blobs::{AnvilBlobs, BlobReader},
     provider::{Timeouts, connect},
 };
 use collimate_core::{Hash, tree::MerkleTree};
-use collimate_sdk::{Aggregation, Run};
+use collimate_sdk::Aggregation;
 use collimate_store::{ProofStatus, RunStatus};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -22,9 +22,9 @@ use crate::{
     customer::Customer,
     devnet::{Devnet, DevnetOptions, NETWORK_FILE},
     driver::stored,
-    fast_batch,
+    fast_batch, groth16, hard_run,
     progress::Progress,
-    report::{Report, ReportedProof, Resources, own_peak_mib},
+    report::{Report, ReportedProof, Resources, Trust, own_peak_mib},
     reuse,
     submission::{self, Accepted},
 };
@@ -44,6 +44,10 @@ pub(crate) struct DemoOptions {
     /// Leave fast mode out
     #[arg(long)]
     pub no_fast_mode: bool,
+    /// Have Ethereum verify the run's proof itself, too, wrapped in Groth16 under the key of a development set-up: takes 20 to 30
+    /// minutes more on two cores
+    #[arg(long, conflicts_with_all = ["no_prover", "groth16_key", "circuit_key"])]
+    pub groth16: bool,
     /// A finished run proof to take from this file where it fits, instead of proving
     #[arg(long, value_name = "FILE")]
     pub reuse: Option<PathBuf>,
@@ -58,11 +62,24 @@ pub(crate) struct DemoOptions {
 }
 
 const PHASES: u32 = 8;
+/// Those that `--groth16` adds.
+const HARD_PHASES: u32 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+const STOPPED: &str = "[DMN-040] stopped; the same command goes on where it was";
 
 /// Runs the demo to its end, or until told to stop. Returns whether everything held.
-pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Result<()> {
-    let progress = Progress::new(PHASES);
+pub(crate) async fn run(mut options: DemoOptions, shutdown: CancellationToken) -> Result<()> {
+    let progress = Progress::new(PHASES + if options.groth16 { HARD_PHASES } else { 0 });
+    if options.groth16 {
+        progress.phase("Preparing the circuit that a Groth16 proof of the run is made in");
+        let prepared = tokio::select! {
+            prepared = groth16::prepare(&options.devnet, &progress) => prepared,
+            () = shutdown.cancelled() => Err(anyhow!("{STOPPED}")),
+        };
+        let files = prepared.inspect_err(|_| progress.finish())?;
+        options.devnet.groth16_key = Some(files.contract_key);
+        options.devnet.circuit_key = Some(files.circuit_key);
+    }
     progress.phase("Starting Ethereum, database, prover and operators");
     let mut files = submission::in_folder(&options.proofs)?;
     files.extend(options.also.iter().cloned());
@@ -76,7 +93,7 @@ pub(crate) async fn run(options: DemoOptions, shutdown: CancellationToken) -> Re
         () = shutdown.cancelled() => {
             progress.finish();
             devnet.stop().await?;
-            bail!("[DMN-040] stopped; the same command goes on where it was");
+            bail!("{STOPPED}");
         }
     };
     progress.finish();
@@ -187,10 +204,18 @@ async fn main_job(
         ));
         reported.push(ReportedProof::new(item, path.siblings.len()));
     }
-    let cost = TransactionCost::of(&provider, &run).await?;
+    let cost = TransactionCost::of(&provider, run.transaction).await?;
+    let hard = match options.groth16 {
+        false => None,
+        true => {
+            progress.phase("Wrapping the run's proof in Groth16, which Ethereum verifies itself");
+            let on_chain = (&client, &content, &provider);
+            Some(hard_run::check(devnet, progress, run_id, &accepted, on_chain).await?)
+        }
+    };
     let resources = resources(devnet, run_id).await?;
-    let verifier = devnet.deployment.sp1_verifier;
-    Ok(Report::new(reported, &run, cost, progress.times(), resources, verifier, fast))
+    let trust = Trust { quorum: devnet.deployment.sp1_verifier, hard };
+    Ok(Report::new(reported, &run, cost, progress.times(), resources, trust, fast))
 }
 
 /// Asks for a run, unless a run has taken all proofs already.
@@ -207,7 +232,8 @@ async fn request_run(devnet: &Devnet, accepted: &[Accepted]) -> Result<()> {
 
 async fn resources(devnet: &Devnet, run: i64) -> Result<Resources> {
     let jobs = devnet.store.jobs_of_run(run).await?;
-    let proving: Duration = jobs.iter().filter_map(|job| job.duration).sum();
+    let proven = jobs.iter().filter(|job| job.program != JobLog::WRAP);
+    let proving: Duration = proven.filter_map(|job| job.duration).sum();
     let prover = devnet.prover_client.info().await.ok();
     Ok(Resources {
         proving_seconds: proving.as_secs_f64(),
@@ -216,7 +242,7 @@ async fn resources(devnet: &Devnet, run: i64) -> Result<Resources> {
     })
 }
 
-/// What the registering transaction cost.
+/// What a transaction cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TransactionCost {
     pub gas: u64,
@@ -224,9 +250,9 @@ pub(crate) struct TransactionCost {
 }
 
 impl TransactionCost {
-    async fn of(provider: &DynProvider, run: &Run) -> Result<Self> {
+    pub(crate) async fn of(provider: &DynProvider, transaction: B256) -> Result<Self> {
         let receipt = provider
-            .get_transaction_receipt(run.transaction)
+            .get_transaction_receipt(transaction)
             .await?
             .context("the node has no receipt of the run's transaction")?;
         ensure!(receipt.status(), "[DMN-045] the run's transaction reverted");
@@ -295,7 +321,9 @@ fn order(status: RunStatus) -> usize {
 fn show(activity: &Activity, progress: &Progress) {
     match activity {
         Activity::Idle => progress.now("waiting for the aggregator"),
-        Activity::Proving { job, .. } | Activity::Ahead { job } => progress.job(job),
+        Activity::Proving { job, .. }
+        | Activity::Ahead { job }
+        | Activity::Wrapping { job, .. } => progress.job(job),
         Activity::Attesting { detail, .. } => progress.now(&format!("operators: {detail}")),
         Activity::Submitting { .. } => progress.now("the transaction is on its way"),
     }

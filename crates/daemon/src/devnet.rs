@@ -48,8 +48,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::fast_mode::FastMode;
 use self::fast_mode::Surroundings;
 use crate::{
-    deployment,
-    driver::{Parts, driver, gateway_deployment, payment_service, signing_context},
+    config, deployment,
+    driver::{HardParts, Parts, driver, gateway_deployment, payment_service, signing_context},
     object_store, operators,
     prover_process::ProverProcess,
 };
@@ -87,6 +87,10 @@ pub(crate) struct DevnetOptions {
     /// Verify proofs themselves, too: Groth16 under this key, in the form of contracts/bin/groth16-key
     #[arg(long, value_name = "FILE", env = "COLLIMATE_GROTH16_KEY")]
     pub groth16_key: Option<PathBuf>,
+    /// Wrap the proofs of runs for that contract: its key as gnark writes it, whose circuit the prover must have ('collimate-prover
+    /// artifacts key --binary-out FILE')
+    #[arg(long, value_name = "FILE", requires = "groth16_key", env = "COLLIMATE_CIRCUIT_KEY")]
+    pub circuit_key: Option<PathBuf>,
     /// A PostgreSQL server to use instead of one of our own
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
@@ -204,6 +208,7 @@ impl Devnet {
         let programs = AggregationPrograms::committed()?;
         let groth16 = options.groth16_key.as_deref().map(deployment::groth16_key).transpose()?;
         let development = groth16.as_ref().is_some_and(Groth16Key::is_development);
+        let circuit = options.circuit_key.as_deref().map(config::circuit).transpose()?;
         let deployment = deployment::load_or_deploy(state, &rpc_url, &programs, groth16).await?;
         say(&format!("contracts deployed, service at {}", deployment.service));
         if development {
@@ -223,6 +228,7 @@ impl Devnet {
                 objects: objects_path.display().to_string(),
                 state: state.join("prover"),
                 log: state.join("prover.log"),
+                circuit: circuit.as_ref().map(|_| if development { "dev" } else { "release" }),
             };
             process.supervise(services.child_token())
         });
@@ -292,6 +298,7 @@ impl Devnet {
             plan: options.plan(),
             parallel: NonZeroUsize::MIN,
             poll: Duration::from_millis(500),
+            hard: circuit.map(|circuit| HardParts { circuit, prover: None }),
         })
         .await?;
         let watching = driver.activity.subscribe();

@@ -3,22 +3,26 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use alloy::{primitives::Address, providers::DynProvider};
-use anyhow::{Context, Result};
+use alloy::{
+    primitives::{Address, B256},
+    providers::DynProvider,
+};
+use anyhow::{Context, Result, bail, ensure};
 use collimate_aggregator::{
-    Activity, Driver, PlanSettings, Proving, QuorumOptions, QuorumSeal, ServiceContract,
+    Activity, Driver, PlanSettings, Proving, QuorumOptions, QuorumSeal, Seal, ServiceContract,
+    Wrapping,
 };
 use collimate_attestation::{CollectorConfig, SigningContext};
 use collimate_chain::{
     signer::Signer,
     tx::{RevertDecoder, TxConfig, TxManager},
 };
-use collimate_contracts::{Deployment, decode_revert};
+use collimate_contracts::{Deployment, decode_revert, takes_circuit_key};
 use collimate_gateway::GatewayDeployment;
 use collimate_objects::Objects;
 use collimate_prover_client::{AggregationPrograms, ProverClient};
 use collimate_store::Store;
-use collimate_verifiers::VerifierPool;
+use collimate_verifiers::{VerifierPool, sp1::Sp1Groth16Under};
 use tokio::sync::watch;
 
 /// What differs between one aggregator and another.
@@ -40,6 +44,17 @@ pub(crate) struct Parts {
     pub parallel: NonZeroUsize,
     /// Pause between two looks at the chain.
     pub poll: Duration,
+    /// Brings the proofs of runs to the contract; none where the operators' word is enough.
+    pub hard: Option<HardParts>,
+}
+
+/// What wraps the proofs of runs.
+#[derive(Debug)]
+pub(crate) struct HardParts {
+    /// The circuit key that they are wrapped under.
+    pub circuit: Sp1Groth16Under,
+    /// The prover that does nothing else; none if the one that proves wraps, too.
+    pub prover: Option<ProverClient>,
 }
 
 /// Where operators' signatures count.
@@ -71,31 +86,66 @@ pub(crate) fn gateway_deployment(deployment: &Deployment) -> Result<GatewayDeplo
     })
 }
 
+/// The verifier of proofs themselves, after checking that it takes those under this circuit key.
+pub(crate) async fn hard_verifier(
+    provider: &DynProvider,
+    deployment: &Deployment,
+    circuit: &Sp1Groth16Under,
+) -> Result<Address> {
+    let verifier = deployment.hard_verifier.context(
+        "[DMN-022] the deployment has no verifier of proofs themselves: leave [aggregator.hard] out, or deploy with one",
+    )?;
+    let hash = B256::from(circuit.key_hash());
+    ensure!(
+        takes_circuit_key(provider, verifier, hash).await? != Some(false),
+        "[DMN-023] the verifier at {verifier} takes no proofs under the circuit key {hash}: name the key that it was deployed with as \
+         aggregator.hard.circuit_key, or none for SP1's published one"
+    );
+    Ok(verifier)
+}
+
 /// Checks that the contract takes this release's proofs, and puts the driver together.
 pub(crate) async fn driver(parts: Parts) -> Result<Driver> {
     let programs = AggregationPrograms::committed()?;
     let (provider, deployment) = (parts.provider, parts.deployment);
-    let registry = deployment.registry.context(
-        "[DMN-021] the deployment has no operator registry, and operators' signatures are what this aggregator seals with",
-    )?;
     let program = programs.chunk_aggregator.program_id;
     let service = ServiceContract::check(provider.clone(), deployment.service, program).await?;
-    let quorum = QuorumOptions {
-        registry,
-        context: signing_context(&deployment),
-        endpoints: parts.operators,
-        collector: CollectorConfig::default(),
+    let (objects, verifiers) = (parts.objects, parts.verifiers);
+    let proving =
+        Proving::new(Arc::new(parts.prover), objects.clone(), verifiers.clone(), parts.parallel);
+    let hardening = match parts.hard {
+        None => None,
+        Some(HardParts { circuit, prover }) => {
+            hard_verifier(&provider, &deployment, &circuit).await?;
+            // A prover of its own wraps one proof at a time, and runs do not wait for it.
+            let own = prover.map(|prover| {
+                Proving::new(Arc::new(prover), objects, verifiers, NonZeroUsize::MIN)
+            });
+            let wraps = own.unwrap_or_else(|| proving.clone());
+            Some(Wrapping::new(wraps, parts.store.clone(), programs.clone(), circuit))
+        }
+    };
+    let sealer: Arc<dyn Seal> = match (deployment.registry, &hardening) {
+        (Some(registry), _) => {
+            let quorum = QuorumOptions {
+                registry,
+                context: signing_context(&deployment),
+                endpoints: parts.operators,
+                collector: CollectorConfig::default(),
+            };
+            Arc::new(QuorumSeal::new(provider.clone(), quorum))
+        }
+        (None, Some(wrapping)) => Arc::new(wrapping.clone()),
+        (None, None) => bail!(
+            "[DMN-021] the deployment has no operators, so a run is registered by its proof alone: add the section [aggregator.hard]"
+        ),
     };
     Ok(Driver {
         service,
         deployment: stored(&deployment),
-        proving: Proving::new(
-            Arc::new(parts.prover),
-            parts.objects,
-            parts.verifiers,
-            parts.parallel,
-        ),
-        sealer: Arc::new(QuorumSeal::new(provider.clone(), quorum)),
+        proving,
+        sealer,
+        hardening,
         confirmations: parts.transactions.confirmations,
         transactions: TxManager::new(
             provider,

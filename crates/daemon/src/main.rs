@@ -9,6 +9,8 @@ mod deployment;
 mod devnet;
 mod driver;
 mod fast_batch;
+mod groth16;
+mod hard_run;
 mod metrics;
 mod object_store;
 mod operators;

@@ -11,7 +11,7 @@ use anyhow::Result;
 use collimate_aggregator::{FeeVerdict, Troubles};
 use collimate_chain::ChainError;
 use collimate_payments::Poller;
-use collimate_store::{Deployment, Store};
+use collimate_store::{Deployment, GuaranteeCounts, Store};
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 struct Gauges {
     runs: IntGauge,
+    /// Final ones, by the guarantee that their roots have.
+    final_runs: IntGaugeVec,
     troubles: IntGaugeVec,
     behind: IntGauge,
     balance: Gauge,
@@ -47,6 +49,13 @@ impl Gauges {
         let int = |name: &str, help: &str| IntGauge::new(name, help);
         let gauges = Self {
             runs: int("collimate_runs_live", "Runs that are neither final nor failed")?,
+            final_runs: IntGaugeVec::new(
+                Opts::new(
+                    "collimate_runs_final",
+                    "Final runs, soft (by the operators' word) or hard (the contract verified the proof)",
+                ),
+                &["guarantee"],
+            )?,
             troubles: IntGaugeVec::new(
                 Opts::new("collimate_troubles", "Errors in a row of what cannot go on, by code"),
                 &["code", "retryable"],
@@ -71,6 +80,7 @@ impl Gauges {
         registry.register(Box::new(gauges.run_cost.clone()))?;
         registry.register(Box::new(gauges.run_allowance.clone()))?;
         registry.register(Box::new(gauges.runs.clone()))?;
+        registry.register(Box::new(gauges.final_runs.clone()))?;
         registry.register(Box::new(gauges.behind.clone()))?;
         registry.register(Box::new(gauges.balance.clone()))?;
         registry.register(Box::new(gauges.troubles.clone()))?;
@@ -113,6 +123,9 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
     if let Some((store, deployment)) = &watched.runs {
         let runs = store.live_runs(deployment, MAX_RUNS).await?;
         gauges.runs.set(count(runs.len() as u64));
+        let GuaranteeCounts { soft, hard } = store.guarantees(deployment).await?;
+        gauges.final_runs.with_label_values(&["soft"]).set(count(soft));
+        gauges.final_runs.with_label_values(&["hard"]).set(count(hard));
     }
     if let Some(poller) = &watched.poller {
         gauges.behind.set(count(poller.behind().await?.blocks()));

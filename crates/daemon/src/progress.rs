@@ -13,6 +13,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const LINE_EVERY: Duration = Duration::from_secs(15);
 /// What one step of the engine takes on two cores, for the estimate before the first one is done.
 const USUAL_STEP: Duration = Duration::from_secs(25);
+/// What a wrap takes on two cores.
+const USUAL_WRAP: Duration = Duration::from_secs(20 * 60);
 
 /// The phases of one command, with their times.
 #[derive(Debug)]
@@ -131,17 +133,24 @@ fn job_text(status: &JobStatus) -> String {
 }
 
 fn progress_text(progress: &JobProgress) -> String {
+    let elapsed = Duration::from_secs_f64(progress.elapsed_s.max(0.0));
+    let wrapping = |what| {
+        let usual = USUAL_WRAP.as_secs() / 60;
+        format!(
+            "{what}: {} elapsed, the wrap takes about {usual} minutes on two cores",
+            clock(elapsed)
+        )
+    };
     let what = match progress.phase {
         Phase::Starting => return "the proving engine loads".to_owned(),
         Phase::Checking => return "checking proofs and executing the program".to_owned(),
         Phase::Storing => return "verifying the proof natively".to_owned(),
         Phase::Core => "proving the program",
         Phase::Recursion => "recursion",
-        Phase::Wrapping => "wrapping the proof for Ethereum",
-        Phase::Circuit => "proving the circuit for Ethereum",
+        Phase::Wrapping => return wrapping("shrinking and wrapping the proof"),
+        Phase::Circuit => return wrapping("proving the circuit"),
     };
     let (done, total) = (progress.steps_done, progress.steps_total);
-    let elapsed = Duration::from_secs_f64(progress.elapsed_s.max(0.0));
     let step = elapsed.checked_div(done).unwrap_or(USUAL_STEP);
     let left = step.saturating_mul(total.saturating_sub(done));
     format!(
@@ -166,6 +175,20 @@ mod tests {
         assert_eq!(
             progress_text(&progress),
             "recursion: 3 of about 9 steps, 1:30 elapsed, about 3:00 left"
+        );
+    }
+
+    #[test]
+    fn a_wrap_names_its_stage_and_its_usual_time() {
+        let progress = JobProgress {
+            phase: Phase::Circuit,
+            steps_done: 1,
+            steps_total: 2,
+            elapsed_s: 1_000.0,
+        };
+        assert_eq!(
+            progress_text(&progress),
+            "proving the circuit: 16:40 elapsed, the wrap takes about 20 minutes on two cores"
         );
     }
 

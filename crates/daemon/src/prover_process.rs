@@ -39,6 +39,8 @@ pub(crate) struct ProverProcess {
     pub state: PathBuf,
     /// Where its output goes.
     pub log: PathBuf,
+    /// Which circuit keys it wraps proofs under, `release` or `dev`; by default its own default.
+    pub circuit: Option<&'static str>,
 }
 
 /// A running process. When the pipe closes, the process stops.
@@ -82,6 +84,7 @@ impl ProverProcess {
             .args(["--listen", &self.listen.to_string(), "--objects", &self.objects])
             .arg("--state")
             .arg(&self.state)
+            .args(self.circuit.into_iter().flat_map(|circuit| ["--circuit", circuit]))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

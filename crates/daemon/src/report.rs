@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     demo::TransactionCost,
     fast_batch::FastReport,
+    hard_run::HardReport,
     submission::{Accepted, short, short_hex},
 };
 
@@ -64,6 +65,38 @@ pub(crate) fn own_peak_mib() -> Option<u64> {
     Some(kib / 1024)
 }
 
+/// Who says that the run's proof holds.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    /// The verifier of the operators' word.
+    pub quorum: Address,
+    /// The proof itself, where the contract verified it.
+    pub hard: Option<HardReport>,
+}
+
+impl Trust {
+    fn words(&self) -> String {
+        let Some(HardReport { verifier, development_key, .. }) = &self.hard else {
+            return format!(
+                "the operators' quorum: 67 % of the stake verified the final proof natively and signed it \
+                 (QuorumSP1Verifier at {}; no Groth16 wrap)",
+                self.quorum
+            );
+        };
+        let key = match development_key {
+            true => {
+                "its key is of a development set-up, and whoever ran that could forge a proof of anything: it is worth \
+                 something to them alone, and contracts on other chains than local ones refuse it; production uses the key \
+                 that SP1 published"
+            }
+            false => "its key is the one that SP1 published",
+        };
+        format!(
+            "no operator: the contract verified a Groth16 proof of the run itself (SP1Groth16Verifier at {verifier}); {key}"
+        )
+    }
+}
+
 /// All that the demo shows at its end. It exists only when everything held.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -78,6 +111,11 @@ pub(crate) struct Report {
     cost_wei: U256,
     phases: Vec<PhaseTime>,
     resources: Resources,
+    /// `soft`, by the operators' word, or `hard`, by the proof itself.
+    guarantee: &'static str,
+    /// What made the root hard; absent if nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hard: Option<HardReport>,
     trusted: String,
     /// What fast mode did before; absent if it was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +129,7 @@ impl Report {
         cost: TransactionCost,
         times: Vec<(String, f64)>,
         resources: Resources,
-        verifier: Address,
+        trust: Trust,
         fast_mode: Option<FastReport>,
     ) -> Self {
         let count = u64::try_from(proofs.len()).unwrap_or(u64::MAX).max(1);
@@ -108,10 +146,9 @@ impl Report {
             cost_wei: cost.wei,
             phases: phases.collect(),
             resources,
-            trusted: format!(
-                "the operators' quorum: 67 % of the stake verified the final proof natively and signed it \
-                 (QuorumSP1Verifier at {verifier}; no Groth16 wrap)"
-            ),
+            guarantee: if trust.hard.is_some() { "hard" } else { "soft" },
+            trusted: trust.words(),
+            hard: trust.hard,
             fast_mode,
         }
     }
@@ -138,6 +175,19 @@ impl fmt::Display for Report {
             writeln!(f, "blob          {hash}")?;
         }
         writeln!(f, "gas           {}, {} a proof", self.gas, self.gas_per_proof)?;
+        match &self.hard {
+            None => writeln!(f, "guarantee     soft: the operators' word")?,
+            Some(HardReport { since, transaction, gas, wrap_seconds, .. }) => {
+                writeln!(
+                    f,
+                    "guarantee     hard since block {since}: the contract verified a real Groth16 proof"
+                )?;
+                writeln!(
+                    f,
+                    "hard by       {transaction}, gas {gas}; the wrap took {wrap_seconds:.0} s"
+                )?;
+            }
+        }
         for phase in &self.phases {
             writeln!(f, "time          {:>7.1} s  {}", phase.seconds, phase.phase)?;
         }

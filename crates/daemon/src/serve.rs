@@ -32,8 +32,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{AggregatorSettings, Config, OperatorSettings, ether},
-    driver::{Parts, driver, gateway_deployment, payment_service, signing_context, stored},
+    config::{AggregatorSettings, Config, HardSettings, OperatorSettings, ether},
+    driver::{
+        HardParts, Parts, driver, gateway_deployment, payment_service, signing_context, stored,
+    },
     metrics::{self, Watched},
     object_store,
     telemetry::{page::Page, steps::Steps},
@@ -364,6 +366,12 @@ fn transactions(config: &Config, settings: &AggregatorSettings, chain_id: u64) -
     })
 }
 
+/// What wraps the proofs of runs, as the settings name it.
+fn hard_parts(settings: &HardSettings, objects: &Objects) -> Result<HardParts> {
+    let client = |url: &String| ProverClient::new(ProverSettings::new(url), objects.clone());
+    Ok(HardParts { circuit: settings.circuit()?, prover: settings.prover_url.as_ref().map(client) })
+}
+
 /// The aggregator, and the account that pays for its transactions.
 async fn aggregator(config: &Config, shared: &Shared) -> Result<(Aggregator, Address)> {
     let settings = aggregator_settings(config)?;
@@ -384,6 +392,7 @@ async fn aggregator(config: &Config, shared: &Shared) -> Result<(Aggregator, Add
         plan: settings.run.plan()?,
         parallel: NonZeroUsize::new(settings.parallel_jobs).unwrap_or(NonZeroUsize::MIN),
         poll: Duration::from_secs(config.chain.poll_seconds),
+        hard: settings.hard.as_ref().map(|hard| hard_parts(hard, &objects)).transpose()?,
         objects,
         deployment,
     };

@@ -10,7 +10,7 @@ use std::{
 
 use alloy::{primitives::B256, providers::DynProvider};
 use axum::{Json, extract::State};
-use collimate_api::{Inclusion, Problem, ProblemCode, ProofId};
+use collimate_api::{Guarantee, Inclusion, Problem, ProblemCode, ProofId};
 use collimate_core::{Commitment, ProgramId, tree::MerkleTree};
 use collimate_http::Bounded;
 use collimate_sdk::{Aggregation, InclusionBundle, InclusionPath, Run as ChainRun, SdkError};
@@ -129,6 +129,8 @@ impl Shared {
             path: path.siblings,
             transaction: run.transaction,
             block_number: run.block_number,
+            guarantee: Some(Guarantee::of(place.hard_since)),
+            hard_since: place.hard_since,
             blob_hashes: run.blob_hashes,
             program_id: proof.program_id.into(),
             public_values: bundle.public_values.clone(),
@@ -146,7 +148,12 @@ impl Shared {
         let place = self.database(self.store.run_of_proof(id)).await?;
         let (run_id, index) = place.ok_or_else(|| not_included("the proof is in no run"))?;
         let run = self.database(self.store.run(run_id)).await?;
-        let Some(Run { statement: Some(statement), block_number: Some(block_number), .. }) = run
+        let Some(Run {
+            statement: Some(statement),
+            block_number: Some(block_number),
+            hard_since,
+            ..
+        }) = run
         else {
             return Err(not_included(
                 "its run is not on chain; a reorganisation may have taken it back",
@@ -156,7 +163,8 @@ impl Shared {
         let siblings =
             tree.0.path(index as usize).map_err(|error| Fault::internal("tree", &error))?;
         let siblings = siblings.into_iter().map(B256::from).collect();
-        Ok(Place { run_id, root: statement.root.into(), block_number, index, siblings })
+        let root = statement.root.into();
+        Ok(Place { run_id, root, block_number, hard_since, index, siblings })
     }
 
     async fn tree(&self, run_id: RunId, root: [u8; 32]) -> Result<Arc<RunTree>, Fault> {
@@ -192,6 +200,7 @@ pub(crate) struct Place {
     run_id: RunId,
     root: B256,
     block_number: u64,
+    hard_since: Option<u64>,
     index: u32,
     pub(crate) siblings: Vec<B256>,
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use collimate_api::{
-    Problem, ProofAnswer, ProofStatus as ApiStatus, ProofsPage, paths, proofs::ProofsQuery,
+    Guarantee, Problem, ProofAnswer, ProofStatus as ApiStatus, ProofsPage, paths,
+    proofs::ProofsQuery,
 };
 use collimate_core::MAX_PROOFS_PER_RUN;
 use collimate_http::{Asked, page_limit};
@@ -87,6 +88,8 @@ fn answer(proof: SubmittedProof) -> ProofAnswer {
         ahead: None,
         run_id,
         leaf_index,
+        guarantee: (proof.status == ProofStatus::Final).then(|| Guarantee::of(proof.hard_since)),
+        hard_since: proof.hard_since,
         created_at: seconds(proof.created_at),
         updated_at: seconds(proof.updated_at),
     }

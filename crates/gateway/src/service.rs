@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use collimate_api::{
-    Info, Limits, Problem, RunAnswer, RunStatus as ApiStatus, RunsPage, paths,
+    Guarantee, Info, Limits, Problem, RunAnswer, RunStatus as ApiStatus, RunsPage, paths,
     service::{Health, Readiness, RunsQuery},
 };
 use collimate_http::{Asked, page_limit};
@@ -91,6 +91,9 @@ fn answer(run: Run) -> RunAnswer {
         blob_hashes,
         transaction: run.tx_hash.map(Into::into),
         block_number: run.block_number,
+        guarantee: (run.status == RunStatus::Final).then(|| Guarantee::of(run.hard_since)),
+        hard_since: run.hard_since,
+        hard_transaction: run.hard_tx_hash.map(Into::into),
         code: run.code,
         reason: run.reason,
         created_at: seconds(run.created_at),

@@ -71,7 +71,7 @@ pub use aggregation::{Aggregation, InclusionCheck};
 pub use bundle::InclusionBundle;
 pub use client::{Client, RunHint};
 pub use collimate_api::{
-    self as api, Inclusion, Problem, ProblemCode, ProofAnswer, ProofEvent, ProofId, ProofStatus,
+    self as api, Guarantee, Inclusion, Problem, ProblemCode, ProofAnswer, ProofEvent, ProofId, ProofStatus,
     SignedReceipt,
 };
 pub use collimate_chain::signer::Signer;

@@ -1,4 +1,4 @@
-use collimate_api::{Problem, ProblemCode, ProofStatus, RunStatus, proofs::ProofsQuery};
+use collimate_api::{Guarantee, Problem, ProblemCode, ProofStatus, RunStatus, proofs::ProofsQuery};
 use serde_json::json;
 
 #[test]
@@ -33,6 +33,9 @@ fn codes_are_distinct_and_statuses_are_words() {
     }
     for status in RunStatus::ALL {
         assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+    }
+    for guarantee in Guarantee::ALL {
+        assert_eq!(serde_json::to_value(guarantee).unwrap(), guarantee.as_str());
     }
     assert!("Queued".parse::<ProofStatus>().is_err());
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use collimate_sdk::{InclusionBundle, ProofId};
+use collimate_sdk::{Guarantee, InclusionBundle, ProofId};
 use serde::Serialize;
 
 use crate::{
     args::write_file,
+    commands::status::guarantee_words,
     error::CliError,
     input::ProofArgs,
     networks::Networks,
@@ -45,6 +46,10 @@ struct Report {
     proof_id: ProofId,
     run_id: i64,
     leaf_index: u32,
+    /// As the contract says.
+    guarantee: Guarantee,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hard_since: Option<u64>,
     bundle: InclusionBundle,
 }
 
@@ -63,6 +68,8 @@ pub(crate) async fn run(
     };
     progress.say("asking the service, then the contract");
     let (inclusion, run) = client.inclusion(&args.id, expected.as_ref()).await?;
+    let hard_since = client.aggregation().await?.hard_since(run.root).await?;
+    let guarantee = Guarantee::of(hard_since);
     let bundle = inclusion.bundle;
     if let Some(path) = &args.out {
         let cannot = |source| CliError::Write { path: path.clone(), source };
@@ -72,6 +79,7 @@ pub(crate) async fn run(
     let siblings: Vec<_> = bundle.path.iter().map(ToString::to_string).collect();
     let mut rows = vec![
         ("included", "yes: the contract confirms it, and denies two forgeries".to_owned()),
+        ("guarantee", guarantee_words(guarantee, hard_since)),
         ("program id", bundle.program_id.to_string()),
         ("public values", bundle.public_values.to_string()),
         ("commitment", bundle.commitment.to_string()),
@@ -94,6 +102,8 @@ pub(crate) async fn run(
         proof_id: inclusion.proof_id,
         run_id: inclusion.run_id,
         leaf_index: inclusion.leaf_index,
+        guarantee,
+        hard_since,
         bundle,
     };
     Ok(Outcome::new(&report, rows))

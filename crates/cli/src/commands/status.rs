@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use alloy::primitives::Address;
 use clap::Args;
-use collimate_sdk::{Client, ProofAnswer, ProofId, ProofStatus, api::proofs::ProofsQuery};
+use collimate_sdk::{
+    Client, Guarantee, ProofAnswer, ProofId, ProofStatus, api::proofs::ProofsQuery,
+};
 use serde::Serialize;
 
 use crate::{
@@ -161,11 +163,32 @@ fn line(proof: &ProofAnswer) -> String {
     let line = format!(
         "{}  {:<10}  {}  {}  {code}",
         time(proof.created_at),
-        proof.status,
+        standing(proof),
         proof.id,
         proof.commitment
     );
     line.trim_end().to_owned()
+}
+
+/// The status, and what stands behind one that is final.
+fn standing(proof: &ProofAnswer) -> String {
+    match proof.guarantee {
+        Some(guarantee) => format!("{} {guarantee}", proof.status),
+        None => proof.status.to_string(),
+    }
+}
+
+/// What a guarantee means to whoever relies on it.
+pub(super) fn guarantee_words(guarantee: Guarantee, hard_since: Option<u64>) -> String {
+    match (guarantee, hard_since) {
+        (Guarantee::Soft, _) => {
+            "soft: operators signed that they verified the run's proof".to_owned()
+        }
+        (Guarantee::Hard, Some(block)) => {
+            format!("hard since block {block}: the contract verified the run's proof itself")
+        }
+        (Guarantee::Hard, None) => "hard: the contract verified the run's proof itself".to_owned(),
+    }
 }
 
 fn detailed(proofs: Vec<ProofAnswer>) -> Outcome {
@@ -184,6 +207,8 @@ fn rows(proof: &ProofAnswer) -> Rows {
     rows.extend(some("reason", proof.reason.clone()));
     rows.extend(some("waiting before it", proof.ahead.map(|ahead| ahead.to_string())));
     rows.extend(some("on chain until", proof.deadline.map(time)));
+    let guarantee = proof.guarantee.map(|guarantee| guarantee_words(guarantee, proof.hard_since));
+    rows.extend(some("guarantee", guarantee));
     rows.extend(some("run", proof.run_id.map(|run| run.to_string())));
     rows.extend(some("leaf", proof.leaf_index.map(|index| index.to_string())));
     rows.extend(some("paid by", proof.account.map(|account| account.to_string())));

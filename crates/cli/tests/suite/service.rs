@@ -132,6 +132,14 @@ async fn from_an_empty_home_to_an_inclusion_that_is_checked_on_chain() {
     let included = ask(&["inclusion", id, "--proof", &proof, "--out", &bundle], 0);
     assert_eq!((&included["holds"], &included["proof_verified"]), (&true.into(), &true.into()));
     assert_eq!(included["bundle"]["commitment"], accepted[0]["commitment"]);
+    // The contract's word for it, and the service's.
+    assert_eq!(included["guarantee"], "hard");
+    assert_eq!(included["hard_since"], included["bundle"]["block_number"]);
+    let told = &ask(&["status", id], 0)["proofs"][0];
+    assert_eq!(
+        (&told["guarantee"], &told["hard_since"]),
+        (&included["guarantee"], &included["hard_since"])
+    );
     let foreign = format!("{folder}/fibonacci.proof");
     assert_eq!(code(&ask(&["inclusion", id, "--proof", &foreign], 1)), "SDK-040");
     assert_eq!(ask(&["verify-bundle", &bundle], 0)["on_chain"], true);

@@ -1,9 +1,14 @@
 //! `[aggregator]`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use alloy::primitives::Address;
+use anyhow::{Context, Result};
 use collimate_chain::signer::SignerSource;
+use collimate_verifiers::sp1::Sp1Groth16Under;
 use serde::{Deserialize, Serialize};
 
 use super::{amount::amount, run::RunSettings};
@@ -28,6 +33,36 @@ pub(crate) struct AggregatorSettings {
     pub parallel_jobs: usize,
     #[serde(default)]
     pub run: RunSettings,
+    /// The proofs of runs are wrapped and brought to the contract, which verifies them itself.
+    #[serde(default)]
+    pub hard: Option<HardSettings>,
+}
+
+/// `[aggregator.hard]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HardSettings {
+    /// The circuit's verification key as gnark writes it; by default the one that SP1 published.
+    pub circuit_key: Option<PathBuf>,
+    /// Where the `collimate-prover serve` is reached that wraps; by default the one that proves.
+    pub prover_url: Option<String>,
+}
+
+impl HardSettings {
+    /// What proofs are wrapped under.
+    pub(crate) fn circuit(&self) -> Result<Sp1Groth16Under> {
+        match &self.circuit_key {
+            Some(file) => circuit(file),
+            None => Ok(Sp1Groth16Under::published()),
+        }
+    }
+}
+
+/// A circuit's verification key from its file.
+pub(crate) fn circuit(file: &Path) -> Result<Sp1Groth16Under> {
+    let key = std::fs::read(file)
+        .with_context(|| format!("[DMN-024] cannot read the circuit key {}", file.display()))?;
+    Ok(Sp1Groth16Under::new(key))
 }
 
 fn default_prover() -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Config, gateway::GatewayLimits, run::RunSettings};
+use super::{Config, HardSettings, gateway::GatewayLimits, run::RunSettings};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/collimated.example.toml");
 
@@ -29,6 +29,8 @@ fn the_example_names_every_setting_with_its_default() {
     run.monthly_budget_eth = None;
     assert_eq!(run, RunSettings::default());
     assert_eq!(example.gateway.as_ref().unwrap().limits, GatewayLimits::default());
+    let hard = example.aggregator.as_ref().unwrap().hard.as_ref();
+    assert_eq!(hard, Some(&HardSettings::default()), "the section alone is enough");
     // Addresses are written in upper and lower case.
     let text = std::fs::read_to_string(EXAMPLE).unwrap().to_lowercase();
     let settings = serde_json::to_value(&example).unwrap();
@@ -81,6 +83,18 @@ fn what_is_unknown_missing_or_malformed_is_named() {
         let error = format!("{:#}", load(text, &set).unwrap_err());
         assert!(error.contains("[DMN-060]") && error.contains(named), "{error}");
     }
+}
+
+#[test]
+fn a_circuit_key_is_meant_from_the_files_folder_and_has_to_be_there() {
+    let text = format!(
+        "{LEAST}[aggregator]\nkey.environment.variable = 'KEY'\n[aggregator.hard]\ncircuit_key = 'vk.bin'\n"
+    );
+    let hard = load(&text, &[]).unwrap().aggregator.unwrap().hard.unwrap();
+    let file = hard.circuit_key.clone().unwrap();
+    assert!(file.is_absolute() && file.ends_with("vk.bin"), "{}", file.display());
+    assert!(hard.circuit().unwrap_err().to_string().contains("[DMN-024]"));
+    assert!(HardSettings::default().circuit().is_ok(), "SP1's published key is known");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
 use collimate_api::{
-    Inclusion, Info, ProblemCode, ProofEvent, ProofStatus, ProofsPage, QuotaAnswer, ReceiptsPage,
-    RunStatus, RunsPage, SigningDomain, paths,
+    Guarantee, Inclusion, Info, ProblemCode, ProofAnswer, ProofEvent, ProofStatus, ProofsPage,
+    QuotaAnswer, ReceiptsPage, RunStatus, RunsPage, SigningDomain, paths,
 };
 use collimate_core::{Commitment, statement::blobs_hash};
 use collimate_sdk::{Aggregation, InclusionBundle, root_of_path};
@@ -174,6 +174,26 @@ async fn inclusion_is_served_once_final_and_verifies_offline_and_on_chain() {
     let runs: RunsPage = world.get(paths::RUNS).await;
     assert_eq!((runs.runs[0].status, runs.runs[0].root), (RunStatus::Final, Some(root)));
     assert_eq!((runs.runs[0].transaction, runs.next), (Some(transaction), None));
+
+    // By the operators' word first; then its proof arrives.
+    let guarantee = async || {
+        let proof: ProofAnswer = world.get(&paths::proof(&proofs[0].id)).await;
+        let page: ProofsPage = world.get(paths::PROOFS).await;
+        let inclusion: Inclusion<InclusionBundle> =
+            world.get(&paths::inclusion(&proofs[0].id)).await;
+        let runs: RunsPage = world.get(paths::RUNS).await;
+        let told = (proof.guarantee, proof.hard_since);
+        assert_eq!((page.proofs[0].guarantee, page.proofs[0].hard_since), told);
+        assert_eq!((inclusion.guarantee, inclusion.hard_since), told);
+        assert_eq!((runs.runs[0].guarantee, runs.runs[0].hard_since), told);
+        (told, runs.runs[0].hard_transaction)
+    };
+    assert_eq!(guarantee().await, ((Some(Guarantee::Soft), None), None));
+    world.store.mark_hard(run.id, Some([9; 32]), block + 5, false).await.unwrap();
+    let hard = (Some(Guarantee::Hard), Some(block + 5));
+    assert_eq!(guarantee().await, (hard, Some([9; 32].into())));
+    world.store.undo_hard(run.id).await.unwrap();
+    assert_eq!(guarantee().await, ((Some(Guarantee::Soft), None), None));
 
     // A root that the chain does not have: the database is ahead of a reorganisation.
     world.credit(alice.address(), 1).await;

@@ -307,6 +307,8 @@ fn proof(status: ProofStatus, at: u64) -> ProofAnswer {
         ahead: None,
         run_id: None,
         leaf_index: None,
+        guarantee: None,
+        hard_since: None,
         created_at: 0,
         updated_at: at,
     }
@@ -452,6 +454,8 @@ async fn an_inclusion_that_contradicts_itself_is_refused() {
         path: vec![],
         transaction: run.transaction,
         block_number: 3,
+        guarantee: None,
+        hard_since: None,
         blob_hashes: run.blob_hashes.clone(),
         program_id: program_id.0.into(),
         public_values: bundle.public_values.clone(),

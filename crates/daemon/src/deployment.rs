@@ -13,8 +13,8 @@ use collimate_chain::{
 };
 use collimate_contracts::{
     DeployConfig, Deployment, FastModeConfig, Groth16Key, HardVerifier, Package, PaymentsConfig,
-    QuorumConfig, SP1Groth16Verifier, Sp1Verification, Terms, deploy, deploy_fast_mode,
-    deploy_payments,
+    QuorumConfig, Sp1Verification, Terms, deploy, deploy_fast_mode, deploy_payments,
+    takes_circuit_key,
 };
 use collimate_prover_client::AggregationPrograms;
 
@@ -123,8 +123,7 @@ async fn verifies_under(
 ) -> Result<bool> {
     let Some(key) = key else { return Ok(true) };
     let Some(verifier) = known.hard_verifier else { return Ok(false) };
-    let hash = SP1Groth16Verifier::new(verifier, node).VERIFIER_HASH().call().await?;
-    Ok(hash == key.verifier_hash)
+    Ok(takes_circuit_key(node, verifier, key.verifier_hash).await? == Some(true))
 }
 
 /// Whole or absent: a half-written file would hide contracts that exist.

@@ -22,6 +22,7 @@ fn real_proofs_become_one_that_ethereum_verifies_with_one_operator_absent() {
     );
     assert_eq!(fast_mode["forged"]["refused_by"], 3);
     assert!(report["gas"].as_u64().unwrap() <= 300_000, "{}", report["gas"]);
+    assert_eq!(report["guarantee"], "soft", "nobody wrapped the proof");
     assert!(!state.exists(), "the state is removed after success");
 }
 
@@ -77,4 +78,7 @@ fn bad_input_gets_one_clear_error() {
     }
     let output = demo(&state, &["--prover", "/nowhere/collimate-prover"]).output().unwrap();
     assert!(!output.status.success(), "--prover and --no-prover exclude each other");
+    let output = demo(&state, &["--groth16"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains("--no-prover"), "nobody wraps: {errors}");
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, routing::post};
-use collimate_store::EmbeddedPostgres;
+use collimate_store::{EmbeddedPostgres, Store};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value as Attribute,
 };
@@ -193,6 +193,15 @@ async fn a_backup_of_a_live_store_is_whole_and_serves_and_what_it_lacks_is_found
     assert!(good, "{report} {errors}");
     assert_eq!((&report["proofs"], &report["final_runs"]), (&4.into(), &1.into()), "{report}");
     assert!(report["purchases"].as_u64().unwrap() > 0, "{report}");
+
+    // What the contract does not call hard is not hard, whatever the rows say.
+    let store = Store::connect(server.url()).await.unwrap();
+    store.mark_hard(1, None, 5, false).await.unwrap();
+    let (good, report, errors) = settings.audit();
+    assert!(!good && errors.contains("DMN-070"), "{report} {errors}");
+    assert!(report["findings"][0]["rule"].as_str().unwrap().contains("hard"), "{report}");
+    store.undo_hard(1).await.unwrap();
+    store.close().await;
 
     // Services go on from it, and are watched: by request, and by a page of metrics that needs no gateway.
     let (endpoint, mut heard) = collector().await;

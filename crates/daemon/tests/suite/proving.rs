@@ -92,6 +92,24 @@ fn proving_two_layers_goes_on_after_a_killed_daemon_without_proving_a_chunk_twic
     assert_eq!(proven.len(), count, "a job was proven twice");
 }
 
+/// The whole of `make demo-groth16` but for the aggregation, whose committed proof is taken: a real wrap under the machine's development
+/// set-up, which a real contract verifies.
+#[test]
+#[ignore = "wraps for half an hour, and makes a set-up first where there is none"]
+fn proving_a_demo_whose_root_ethereum_verifies_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let demo = ["--groth16", "--reuse", "proofs/run/run.proof", "--no-fast-mode"];
+    let report = report(&proving_demo(&state, &demo).stderr(Stdio::inherit()).output().unwrap());
+    assert!(report["proofs"].as_array().unwrap().iter().all(|proof| proof["included"] == true));
+    let hard = &report["hard"];
+    assert_eq!((&report["guarantee"], &hard["development_key"]), (&"hard".into(), &true.into()));
+    assert!(hard["since"].as_u64() > report["block"].as_u64(), "soft first: {report}");
+    assert_ne!(hard["transaction"], report["transaction"]);
+    assert!(hard["gas"].as_u64().unwrap() <= 330_000, "{hard}");
+    assert!(report["trusted"].as_str().unwrap().contains("could forge"), "{report}");
+}
+
 /// Finished jobs in the object store of a state folder.
 fn outputs(state: &Path) -> usize {
     std::fs::read_dir(state.join("objects/outputs")).map_or(0, Iterator::count)

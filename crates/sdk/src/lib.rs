@@ -71,8 +71,8 @@ pub use aggregation::{Aggregation, InclusionCheck};
 pub use bundle::InclusionBundle;
 pub use client::{Client, RunHint};
 pub use collimate_api::{
-    self as api, Guarantee, Inclusion, Problem, ProblemCode, ProofAnswer, ProofEvent, ProofId, ProofStatus,
-    SignedReceipt,
+    self as api, Guarantee, Inclusion, Problem, ProblemCode, ProofAnswer, ProofEvent, ProofId,
+    ProofStatus, SignedReceipt,
 };
 pub use collimate_chain::signer::Signer;
 pub use collimate_core::{Commitment, ProgramId};

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -84,8 +85,22 @@ pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCo
     }
 }
 
+/// A file of several with which something went wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct FailedFile {
+    pub(crate) file: PathBuf,
+    #[serde(flatten)]
+    pub(crate) failure: serde_json::Value,
+}
+
+impl FailedFile {
+    pub(crate) fn new(file: &Path, error: &CliError) -> Self {
+        Self { file: file.to_owned(), failure: failure(error) }
+    }
+}
+
 /// An error as JSON.
-pub(crate) fn failure(error: &CliError) -> serde_json::Value {
+fn failure(error: &CliError) -> serde_json::Value {
     let (code, message) = (error.code(), error.to_string());
     if error.exit_code() == DOES_NOT_HOLD {
         json!({"holds": false, "code": code, "reason": message})

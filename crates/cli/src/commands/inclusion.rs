@@ -7,7 +7,7 @@ use collimate_sdk::{InclusionBundle, ProofId};
 use serde::Serialize;
 
 use crate::{
-    args::write_file,
+    args::write_json,
     error::CliError,
     input::ProofArgs,
     networks::Networks,
@@ -65,9 +65,7 @@ pub(crate) async fn run(
     let (inclusion, run) = client.inclusion(&args.id, expected.as_ref()).await?;
     let bundle = inclusion.bundle;
     if let Some(path) = &args.out {
-        let cannot = |source| CliError::Write { path: path.clone(), source };
-        let json = serde_json::to_string_pretty(&bundle).map_err(|error| cannot(error.into()))?;
-        write_file(path, format!("{json}\n").as_bytes())?;
+        write_json(path, &bundle)?;
     }
     let siblings: Vec<_> = bundle.path.iter().map(ToString::to_string).collect();
     let mut rows = vec![

@@ -59,6 +59,8 @@ pub(crate) enum CliError {
     NotCredited { transaction: TxHash, seconds: u64 },
     #[error("[CLI-016] there is no *.proof file in {}; name the files", folder.display())]
     NoProofs { folder: PathBuf },
+    #[error("[CLI-017] {0}")]
+    Usage(String),
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     #[error(transparent)]
@@ -111,6 +113,7 @@ impl CliError {
             Self::Declined => "CLI-014",
             Self::NotCredited { .. } => "CLI-015",
             Self::NoProofs { .. } => "CLI-016",
+            Self::Usage(_) => "CLI-017",
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
@@ -133,6 +136,7 @@ impl CliError {
             | Self::UnknownNetwork { .. }
             | Self::NetworkExists { .. }
             | Self::NoProofs { .. }
+            | Self::Usage(_)
             | Self::Rejected(VerifyError::MalformedKey { .. } | VerifyError::MissingPublicValues)
             | Self::Sdk(
                 SdkError::SeveralRuns { .. }

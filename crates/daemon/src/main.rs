@@ -19,6 +19,8 @@ mod reuse;
 mod serve;
 mod submission;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 

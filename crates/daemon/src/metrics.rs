@@ -129,3 +129,30 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
 fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus::TextEncoder;
+
+    use super::*;
+
+    #[test]
+    fn the_dashboard_asks_for_metrics_that_there_are() {
+        let registry = Registry::new();
+        let gauges = Gauges::register(&registry).unwrap();
+        gauges.troubles.with_label_values(&["AGG-001", "yes"]).set(1);
+        let page = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let dashboard = include_str!("../../../deploy/grafana/collimate.json");
+        let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        // The gateway's own are looked for by its tests.
+        let names = dashboard
+            .split(|letter| !is_of_name(letter))
+            .filter(|name| name.starts_with("collimate_") && !name.contains("_gateway_"));
+        let mut count = 0;
+        for name in names {
+            assert!(page.contains(&format!("# HELP {name} ")), "nothing counts {name}: {page}");
+            count += 1;
+        }
+        assert!(count > 5, "{count}");
+    }
+}

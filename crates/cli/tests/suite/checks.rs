@@ -252,7 +252,13 @@ fn malformed_arguments_exit_with_two_and_say_why_on_stderr() {
         let output = collimate(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+        // A script is told the same as everywhere else.
+        let answer = json(arguments, 2);
+        assert_eq!(code(&answer), "CLI-017", "{arguments:?}");
     }
+    let unknown = json(&["quota", "--frobnicate"], 2);
+    assert!(unknown["error"]["message"].as_str().unwrap().contains("--frobnicate"), "{unknown}");
+    assert!(collimate(&["--json", "--help"]).status.success());
     assert_eq!(code(&json(&["program-id", "0x12"], 2)), "CLI-003");
     let no_key = format!("0x{}", "ff".repeat(32));
     assert_eq!(code(&json(&["program-id", &no_key], 2)), "VER-010");

@@ -16,3 +16,4 @@ mod incidents;
 mod operations;
 mod proving;
 mod services;
+mod setup;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use collimate_objects::Objects;
 use collimate_prover_client::{ProverClient, ProverSettings};
 use serde::Deserialize;
+use tokio::task::JoinSet;
 
 use super::{Finding, account, machine};
 use crate::{
@@ -59,10 +60,17 @@ async fn operators(config: &Config, settings: &AggregatorSettings) -> Result<Str
     let (_, deployment) = chain(config).await?;
     registry(&deployment)?;
     let client = reqwest::Client::builder().timeout(OPERATORS_TIME).no_proxy().build()?;
+    let mut asked = JoinSet::new();
+    for (account, url) in settings.operators.clone() {
+        let client = client.clone();
+        asked.spawn(async move {
+            operator(&client, account, &url).await.with_context(|| account.to_string())
+        });
+    }
     let mut wrong = vec![];
-    for (account, url) in &settings.operators {
-        if let Err(error) = operator(&client, *account, url).await {
-            wrong.push(format!("{account}: {error:#}"));
+    while let Some(answered) = asked.join_next().await {
+        if let Err(error) = answered? {
+            wrong.push(format!("{error:#}"));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("; "));

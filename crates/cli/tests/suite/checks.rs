@@ -280,6 +280,11 @@ fn completions_are_a_script() {
     assert!(output.status.success());
     let script = String::from_utf8(output.stdout).unwrap();
     assert!(script.contains("verify-inclusion"));
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let output = collimate(&["completions", shell]);
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && script.contains("verify-inclusion"), "{shell}");
+    }
     let as_json = json(&["completions", "bash"], 0);
     assert_eq!(as_json["script"].as_str().unwrap().trim_end(), script.trim_end());
 }

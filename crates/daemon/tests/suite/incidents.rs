@@ -25,13 +25,18 @@ const QUIET: &[&str] = &[
     "DMN-050` to `DMN-052, DMN-074` to `DMN-076",
 ];
 
+fn is_code(part: &[u8]) -> bool {
+    part[..3].iter().all(u8::is_ascii_uppercase)
+        && part[3] == b'-'
+        && part[4..].iter().all(u8::is_ascii_digit)
+}
+
+fn is_of_users(code: &str) -> bool {
+    OF_USERS.iter().any(|family| code.starts_with(family))
+}
+
 /// Where codes such as `PAY-003` stand in a text.
 fn codes(text: &str) -> Vec<(usize, &str)> {
-    let is_code = |part: &[u8]| {
-        part[..3].iter().all(u8::is_ascii_uppercase)
-            && part[3] == b'-'
-            && part[4..].iter().all(u8::is_ascii_digit)
-    };
     let parts = text.as_bytes().windows(7).enumerate().filter(|(_, part)| is_code(part));
     parts.map(|(at, _)| (at, &text[at..at + 7])).collect()
 }
@@ -87,7 +92,6 @@ fn said() -> BTreeSet<String> {
 fn every_code_that_can_wake_someone_has_its_page() {
     let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let (page, quiet, said) = (listed(&page), listed(&QUIET.join(", ")), said());
-    let is_of_users = |code: &String| OF_USERS.iter().any(|family| code.starts_with(family));
     let missing: Vec<_> = said
         .iter()
         .filter(|code| !is_of_users(code) && !page.contains(*code) && !quiet.contains(*code))

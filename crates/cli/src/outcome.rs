@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT};
+use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT, USAGE};
 
 /// A result that holds: as JSON, and as lines for people.
 #[derive(Debug)]
@@ -59,6 +59,21 @@ impl Progress {
             let _ = writeln!(io::stderr(), "{text}");
         }
     }
+}
+
+/// Shows the help that was asked for, or how the command was used wrongly: to people on stderr, to a script as JSON, too.
+pub(crate) fn not_started(error: &clap::Error, as_json: bool) -> ExitCode {
+    // Nobody is there to be told that the stream is closed.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if as_json {
+        let text = error.render().to_string();
+        let usage = CliError::Usage(text.trim_start_matches("error: ").trim_end().to_owned());
+        let _ = print(&failure(&usage).to_string());
+    }
+    ExitCode::from(USAGE)
 }
 
 /// Prints the result, and turns it into the exit status.

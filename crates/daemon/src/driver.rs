@@ -62,6 +62,13 @@ pub(crate) fn payment_service(deployment: &Deployment) -> Result<Address> {
     )
 }
 
+/// The operators whose signatures a run is sealed with.
+pub(crate) fn registry(deployment: &Deployment) -> Result<Address> {
+    deployment.registry.context(
+        "[DMN-021] the deployment has no operator registry, and operators' signatures are what this aggregator seals with",
+    )
+}
+
 /// The deployment as a gateway names it.
 pub(crate) fn gateway_deployment(deployment: &Deployment) -> Result<GatewayDeployment> {
     Ok(GatewayDeployment {
@@ -75,9 +82,7 @@ pub(crate) fn gateway_deployment(deployment: &Deployment) -> Result<GatewayDeplo
 pub(crate) async fn driver(parts: Parts) -> Result<Driver> {
     let programs = AggregationPrograms::committed()?;
     let (provider, deployment) = (parts.provider, parts.deployment);
-    let registry = deployment.registry.context(
-        "[DMN-021] the deployment has no operator registry, and operators' signatures are what this aggregator seals with",
-    )?;
+    let registry = registry(&deployment)?;
     let program = programs.chunk_aggregator.program_id;
     let service = ServiceContract::check(provider.clone(), deployment.service, program).await?;
     let quorum = QuorumOptions {

@@ -30,7 +30,10 @@ use serde::Serialize;
 pub use journal::TxJournal;
 pub use payer::{Payer, Purchase};
 
-use crate::SdkError;
+use crate::{
+    SdkError,
+    connect::{check_contracts, no_answer},
+};
 
 /// Reads one payment service. Holds no key.
 #[derive(Clone, Debug)]

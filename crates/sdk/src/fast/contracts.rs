@@ -88,12 +88,12 @@ impl FastContracts {
             SdkError::from(FastError::WrongContract { contract, expected, reason })
         };
         let named = payments.SERVICE_MANAGER().call().await;
-        let named = named.map_err(|error| no_answer("SERVICE_MANAGER", error, &wrong))?;
+        let named = named.map_err(|error| no_answer("SERVICE_MANAGER", error, wrong))?;
         if named != profile.service_manager {
             return Err(wrong(format!("it is that of the service manager {named}")));
         }
         let delay = payments.UNLOCK_DELAY().call().await;
-        let delay = delay.map_err(|error| no_answer("UNLOCK_DELAY", error, &wrong))?;
+        let delay = delay.map_err(|error| no_answer("UNLOCK_DELAY", error, wrong))?;
         Ok(Self { manager, payments: contract, unlock_delay: Duration::from_secs(delay) })
     }
 

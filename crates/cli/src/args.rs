@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{fs, path::Path};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::commands::{
     blob::BlobArgs,
@@ -20,6 +21,7 @@ use crate::commands::{
     verify_inclusion::VerifyInclusionArgs,
     wallet::WalletArgs,
 };
+use crate::error::CliError;
 
 /// Submit proofs for aggregation or to fast mode, and check what Ethereum says about them on your own.
 #[derive(Debug, Parser)]
@@ -110,9 +112,21 @@ pub(crate) struct RunArgs {
 }
 
 /// Where a result is written, besides stdout.
-pub(crate) fn write_file(path: &PathBuf, bytes: &[u8]) -> Result<(), crate::error::CliError> {
-    std::fs::write(path, bytes)
-        .map_err(|source| crate::error::CliError::Write { path: path.clone(), source })
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+/// The same as JSON.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
+    let mut json = serde_json::to_vec_pretty(value)
+        .map_err(|error| CliError::Write { path: path.to_owned(), source: error.into() })?;
+    json.push(b'\n');
+    write_file(path, &json)
+}
+
+/// Makes a folder for what is written, unless it is there.
+pub(crate) fn make_folder(path: &Path) -> Result<(), CliError> {
+    fs::create_dir_all(path).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

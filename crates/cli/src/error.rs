@@ -63,6 +63,8 @@ pub(crate) enum CliError {
         "[CLI-017] root {root} rests on the operators' word: the contract at {contract} has not verified the run's proof itself; ask again later, or without --hard"
     )]
     NotHard { contract: Address, root: B256 },
+    #[error("[CLI-018] {0}")]
+    Usage(String),
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     #[error(transparent)]
@@ -116,6 +118,7 @@ impl CliError {
             Self::NotCredited { .. } => "CLI-015",
             Self::NoProofs { .. } => "CLI-016",
             Self::NotHard { .. } => "CLI-017",
+            Self::Usage(_) => "CLI-018",
             Self::Rejected(error) => error.code(),
             Self::Sdk(error) => error.code(),
             Self::Chain(error) => error.code(),
@@ -138,6 +141,7 @@ impl CliError {
             | Self::UnknownNetwork { .. }
             | Self::NetworkExists { .. }
             | Self::NoProofs { .. }
+            | Self::Usage(_)
             | Self::Rejected(VerifyError::MalformedKey { .. } | VerifyError::MissingPublicValues)
             | Self::Sdk(
                 SdkError::SeveralRuns { .. }

@@ -9,7 +9,7 @@ use std::{
 use alloy::primitives::Address;
 use clap::Args;
 use collimate_chain::{keystore, signer::SignerSource};
-use collimate_sdk::Signer;
+use collimate_sdk::{Authorise, ContractWallet, Signer};
 
 use crate::{error::CliError, home::default_wallet};
 
@@ -68,6 +68,24 @@ impl KeyArgs {
             return Ok(address);
         }
         Ok(self.signer()?.address())
+    }
+
+    /// The account that is named, or else the key's.
+    pub(crate) fn address_or(&self, named: Option<Address>) -> Result<Address, CliError> {
+        named.map_or_else(|| self.address(), Ok)
+    }
+
+    /// Who signs, for the contract wallet that is named, or else for the key's own account.
+    pub(crate) fn authorise(
+        &self,
+        wallet: Option<Address>,
+    ) -> Result<Box<dyn Authorise>, CliError> {
+        let owner = self.signer()?;
+        let signer: Box<dyn Authorise> = match wallet {
+            Some(address) => Box::new(ContractWallet { address, owner }),
+            None => Box::new(owner),
+        };
+        Ok(signer)
     }
 
     fn place(&self) -> Result<Place, CliError> {
@@ -152,8 +170,11 @@ pub(crate) fn ask(prompt: &str) -> Result<String, CliError> {
     rpassword::prompt_password(prompt).map_err(|_| missing)
 }
 
-/// Asks for a yes; anything else is a no.
-pub(crate) fn confirm(question: &str) -> Result<bool, CliError> {
+/// Asks for a yes, unless it was given before; anything else is a no.
+pub(crate) fn consent(given: bool, question: &str) -> Result<(), CliError> {
+    if given {
+        return Ok(());
+    }
     if !io::stdin().is_terminal() {
         return Err(CliError::Missing {
             what: "your consent",
@@ -163,5 +184,8 @@ pub(crate) fn confirm(question: &str) -> Result<bool, CliError> {
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(CliError::Runtime)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(CliError::Declined),
+    }
 }

@@ -8,6 +8,8 @@ mod amount;
 mod args;
 mod commands;
 mod connection;
+#[cfg(test)]
+mod documentation;
 mod error;
 mod format;
 mod home;
@@ -23,6 +25,10 @@ use clap::Parser;
 use crate::args::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    outcome::report(commands::run(&cli), cli.json)
+    match Cli::try_parse() {
+        Ok(cli) => outcome::report(commands::run(&cli), cli.json),
+        Err(error) => {
+            outcome::not_started(&error, std::env::args_os().any(|word| word == "--json"))
+        }
+    }
 }

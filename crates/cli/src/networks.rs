@@ -24,6 +24,8 @@ pub(crate) struct Selected {
     pub(crate) is_named: bool,
 }
 
+/// How long services may be away while something is waited for.
+const PATIENCE: Duration = Duration::from_secs(600);
 const REMEDY: &str = "give --network NAME or FILE, set COLLIMATE_NETWORK, or choose one with `collimate network use NAME`";
 
 impl Networks {
@@ -58,8 +60,9 @@ impl Networks {
         self.patient_client(Duration::from_secs(20))
     }
 
-    /// A client that bears with a gateway that is away for this long.
-    pub(crate) fn patient_client(&self, patience: Duration) -> Result<Client, CliError> {
+    /// A client for a user who waits for this long: it bears with services that are away meanwhile.
+    pub(crate) fn patient_client(&self, limit: Duration) -> Result<Client, CliError> {
+        let patience = limit.min(PATIENCE);
         let settings = GatewaySettings { patience, ..GatewaySettings::default() };
         Ok(Client::new(self.required()?, settings)?)
     }

@@ -2,13 +2,14 @@
 
 use std::{
     io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT};
+use crate::error::{CliError, DOES_NOT_HOLD, ENVIRONMENT, USAGE};
 
 /// A result that holds: as JSON, and as lines for people.
 #[derive(Debug)]
@@ -60,6 +61,21 @@ impl Progress {
     }
 }
 
+/// Shows the help that was asked for, or how the command was used wrongly: to people on stderr, to a script as JSON, too.
+pub(crate) fn not_started(error: &clap::Error, as_json: bool) -> ExitCode {
+    // Nobody is there to be told that the stream is closed.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if as_json {
+        let text = error.render().to_string();
+        let usage = CliError::Usage(text.trim_start_matches("error: ").trim_end().to_owned());
+        let _ = print(&failure(&usage).to_string());
+    }
+    ExitCode::from(USAGE)
+}
+
 /// Prints the result, and turns it into the exit status.
 pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCode {
     let (text, status) = match result {
@@ -84,8 +100,22 @@ pub(crate) fn report(result: Result<Outcome, CliError>, as_json: bool) -> ExitCo
     }
 }
 
+/// A file of several with which something went wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct FailedFile {
+    pub(crate) file: PathBuf,
+    #[serde(flatten)]
+    pub(crate) failure: serde_json::Value,
+}
+
+impl FailedFile {
+    pub(crate) fn new(file: &Path, error: &CliError) -> Self {
+        Self { file: file.to_owned(), failure: failure(error) }
+    }
+}
+
 /// An error as JSON.
-pub(crate) fn failure(error: &CliError) -> serde_json::Value {
+fn failure(error: &CliError) -> serde_json::Value {
     let (code, message) = (error.code(), error.to_string());
     if error.exit_code() == DOES_NOT_HOLD {
         json!({"holds": false, "code": code, "reason": message})

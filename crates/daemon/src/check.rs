@@ -1,25 +1,25 @@
 //! `config check`: tries everything that a configuration names, and tells all that is wrong at once.
 
+mod aggregator;
+mod fast_mode;
 mod machine;
 
 use std::{fmt::Display, io::Write};
 
 use alloy::{primitives::utils::format_ether, providers::Provider};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use collimate_aggregator::ServiceContract;
-use collimate_chain::{ChainError, signer::Signer};
+use collimate_chain::{
+    ChainError,
+    signer::{Signer, SignerSource},
+};
 use collimate_objects::{Key, Objects};
-use collimate_prover_client::{AggregationPrograms, ProverClient, ProverSettings};
+use collimate_payments::PaymentsError;
+use collimate_prover_client::AggregationPrograms;
 use collimate_store::Store;
-use collimate_tasks::ServiceManager;
-use collimate_verifiers::sp1::Sp1Groth16Under;
 use serde::Serialize;
 
-use crate::{
-    config::{Config, HardSettings},
-    driver,
-    serve::{chain, fast_mode},
-};
+use crate::{config::Config, driver::payment_service, object_store, serve::chain, telemetry};
 
 /// One thing that was tried.
 #[derive(Debug, Serialize)]
@@ -60,26 +60,20 @@ async fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![
         Finding::new("chain", node(config).await),
         Finding::new("contract", contract(config).await),
-        Finding::new("objects", objects(config).await),
+        Finding::new("payments", payments(config).await),
+        Finding::new("objects", keeps(&config.objects).await),
         Finding::new("database", database(config).await),
     ];
-    if config.aggregator.is_some() {
-        findings.push(Finding::new("aggregator.run", runs(config)));
-        findings.push(Finding::new("aggregator.key", account(config).await));
-        findings.push(Finding::new("aggregator.prover_url", prover(config).await));
-        if let Some(hard) = config.aggregator.as_ref().and_then(|found| found.hard.as_ref()) {
-            findings.push(Finding::new("aggregator.hard", hard_verifier(config, hard).await));
-            if let Some(url) = &hard.prover_url {
-                let found = info(config, url).await;
-                findings.push(Finding::new("aggregator.hard.prover_url", found));
-            }
-        }
+    if let Some(settings) = &config.aggregator {
+        findings.extend(aggregator::findings(config, settings).await);
     }
-    let fast_mode = config.operator.as_ref().is_some_and(|operator| operator.fast_mode.is_some());
-    if fast_mode || config.signatures.is_some() {
-        findings.push(Finding::new("fast mode", service_manager(config).await));
-    }
+    findings.extend(fast_mode::findings(config).await);
     findings.extend(machine::findings(config));
+    if let Some(endpoint) = &config.telemetry.otlp_endpoint {
+        let address =
+            telemetry::check_endpoint(endpoint).map(|()| "it is the address of a collector");
+        findings.push(Finding::new("telemetry.otlp_endpoint", address));
+    }
     findings
 }
 
@@ -96,77 +90,51 @@ async fn contract(config: &Config) -> Result<String> {
     Ok(format!("{} takes proofs of {program}", deployment.service))
 }
 
-async fn service_manager(config: &Config) -> Result<String> {
+async fn payments(config: &Config) -> Result<String> {
     let (provider, deployment) = chain(config).await?;
-    let address = fast_mode::contracts(&deployment)?.service_manager;
-    let manager = ServiceManager::open(provider, address).await?;
-    Ok(format!("{address} takes answers for {} blocks", manager.response_blocks()))
+    if deployment.payments.is_none() && config.gateway.is_none() {
+        return Ok("the deployment has no payment service, so no payments are followed".to_owned());
+    }
+    let address = payment_service(&deployment)?;
+    let code = provider.get_code_at(address).await.map_err(ChainError::node("eth_getCode"))?;
+    ensure!(!code.is_empty(), PaymentsError::NoContract(address));
+    Ok(format!("{address} sells credits"))
 }
 
-async fn objects(config: &Config) -> Result<String> {
-    let objects = Objects::open(&config.objects)?;
+/// Whether an object store keeps what it is given.
+async fn keeps(location: &str) -> Result<String> {
+    let objects = Objects::open(location)?;
     let bytes = b"collimated config check".as_slice();
     let key = objects.put(bytes).await?;
     ensure!(
         objects.get(&key, 64).await? == bytes && key == Key::of(bytes),
         "it does not keep what it is given"
     );
-    Ok(format!("{} keeps what it is given", config.objects))
+    Ok(format!("{location} keeps what it is given"))
 }
 
-async fn database(config: &Config) -> Result<&'static str> {
-    match &config.database.url {
-        Some(url) => {
-            let store = Store::connect(url).await?;
-            store.ping().await?;
-            store.close().await;
-            Ok("the server answers and has our schema")
-        }
-        None => Ok("a server of our own"),
-    }
+async fn database(config: &Config) -> Result<String> {
+    let Some(url) = &config.database.url else {
+        let folder = machine::can_be_made(&config.database.folder)?;
+        return Ok(format!("a server of our own: {folder}"));
+    };
+    let store = Store::connect(url).await?;
+    let checked = match Objects::open(&config.objects) {
+        Ok(objects) => object_store::check(&objects, &store).await,
+        // That has a finding of its own.
+        Err(_) => store.ping().await.map_err(Into::into),
+    };
+    store.close().await;
+    checked?;
+    Ok("the server answers, has our schema, and belongs to the object store".to_owned())
 }
 
-fn runs(config: &Config) -> Result<String> {
-    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
-    let (trigger, plan) = (settings.run.trigger()?, settings.run.plan()?);
-    Ok(format!(
-        "open at {} proofs or {} s; one layer up to {}, then chunks of {}",
-        trigger.count,
-        trigger.age.as_secs(),
-        plan.direct_max,
-        settings.run.chunk_size
-    ))
-}
-
-async fn account(config: &Config) -> Result<String> {
-    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
-    let address = Signer::load(&settings.key)?.address();
+/// The account of a key, which has to pay for transactions.
+async fn account(config: &Config, key: &SignerSource) -> Result<String> {
+    let address = Signer::load(key)?.address();
     let (provider, _) = chain(config).await?;
     let balance =
         provider.get_balance(address).await.map_err(ChainError::node("eth_getBalance"))?;
     ensure!(!balance.is_zero(), "{address} has no ether to pay for gas");
     Ok(format!("{address} has {} ether", format_ether(balance)))
-}
-
-async fn hard_verifier(config: &Config, settings: &HardSettings) -> Result<String> {
-    let (provider, deployment) = chain(config).await?;
-    let circuit = settings.circuit()?;
-    let verifier = driver::hard_verifier(&provider, &deployment, &circuit).await?;
-    let kind = match circuit.key_hash() == Sp1Groth16Under::published().key_hash() {
-        true => "SP1's published circuit key",
-        false => "a development key: whoever ran its set-up could forge",
-    };
-    Ok(format!("{verifier} takes proofs under {kind}"))
-}
-
-async fn prover(config: &Config) -> Result<String> {
-    let Some(settings) = &config.aggregator else { bail!("there is no aggregator") };
-    info(config, &settings.prover_url).await
-}
-
-async fn info(config: &Config, url: &str) -> Result<String> {
-    let objects = Objects::open(&config.objects)?;
-    let client = ProverClient::new(ProverSettings::new(url), objects);
-    let info = client.info().await.with_context(machine::prover_binary)?;
-    Ok(format!("{} engine, {}", info.engine, info.tuning))
 }

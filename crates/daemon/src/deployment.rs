@@ -50,6 +50,10 @@ fn fast_mode_config(owner: Address) -> FastModeConfig {
     }
 }
 
+/// What is said of a Groth16 key that is not the published one.
+pub(crate) const DEVELOPMENT_KEY: &str =
+    "its Groth16 key is a development key: whoever ran the set-up could forge any proof";
+
 /// A key of the Groth16 verifier from its file.
 pub(crate) fn groth16_key(file: &Path) -> Result<Groth16Key> {
     let unusable = || format!("[DMN-085] {} is no key of a Groth16 verifier", file.display());

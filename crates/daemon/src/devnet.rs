@@ -212,9 +212,7 @@ impl Devnet {
         let deployment = deployment::load_or_deploy(state, &rpc_url, &programs, groth16).await?;
         say(&format!("contracts deployed, service at {}", deployment.service));
         if development {
-            say(
-                "its Groth16 key is a development key: whoever ran the set-up could forge any proof",
-            );
+            say(deployment::DEVELOPMENT_KEY);
         }
 
         let objects_path = state.join("objects");

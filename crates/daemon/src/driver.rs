@@ -7,7 +7,7 @@ use alloy::{
     primitives::{Address, B256},
     providers::DynProvider,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use collimate_aggregator::{
     Activity, Driver, PlanSettings, Proving, QuorumOptions, QuorumSeal, Seal, ServiceContract,
     Wrapping,
@@ -77,6 +77,14 @@ pub(crate) fn payment_service(deployment: &Deployment) -> Result<Address> {
     )
 }
 
+/// The operators whose signatures a run is sealed with, where it is not its proof alone.
+pub(crate) fn registry(deployment: &Deployment) -> Result<Address> {
+    deployment.registry.context(
+        "[DMN-021] the deployment has no operators: its runs are registered by their proofs alone, for which the aggregator needs the \
+         section [aggregator.hard]",
+    )
+}
+
 /// The deployment as a gateway names it.
 pub(crate) fn gateway_deployment(deployment: &Deployment) -> Result<GatewayDeployment> {
     Ok(GatewayDeployment {
@@ -125,20 +133,17 @@ pub(crate) async fn driver(parts: Parts) -> Result<Driver> {
             Some(Wrapping::new(wraps, parts.store.clone(), programs.clone(), circuit))
         }
     };
-    let sealer: Arc<dyn Seal> = match (deployment.registry, &hardening) {
-        (Some(registry), _) => {
+    let sealer: Arc<dyn Seal> = match &hardening {
+        Some(wrapping) if deployment.registry.is_none() => Arc::new(wrapping.clone()),
+        _ => {
             let quorum = QuorumOptions {
-                registry,
+                registry: registry(&deployment)?,
                 context: signing_context(&deployment),
                 endpoints: parts.operators,
                 collector: CollectorConfig::default(),
             };
             Arc::new(QuorumSeal::new(provider.clone(), quorum))
         }
-        (None, Some(wrapping)) => Arc::new(wrapping.clone()),
-        (None, None) => bail!(
-            "[DMN-021] the deployment has no operators, so a run is registered by its proof alone: add the section [aggregator.hard]"
-        ),
     };
     Ok(Driver {
         service,

@@ -19,8 +19,11 @@ mod prover_process;
 mod report;
 mod reuse;
 mod serve;
+mod setup;
 mod submission;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -39,6 +42,7 @@ use crate::{
     devnet::{Devnet, DevnetOptions},
     driver::stored,
     serve::{Service, Shared},
+    setup::{DeployCommand, OperatorCommand, ProfileCommand},
     telemetry::Telemetry,
 };
 
@@ -62,6 +66,13 @@ enum Command {
         /// The services; by default payments, and those that the configuration has a section for
         services: Vec<Service>,
     },
+    /// Deploy the contracts of a service
+    Deploy(DeployCommand),
+    /// Make an operator's key, and register it
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Write the network profile that users of this service need
+    Profile(ProfileCommand),
     /// Work with the configuration of the services
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -192,6 +203,18 @@ async fn run(command: Command) -> Result<()> {
             let outcome = serve::run(config, services, telemetry.tracer(), shutdown).await;
             telemetry.stop().await;
             outcome
+        }
+        Command::Deploy(command) => {
+            log()?;
+            command.run().await
+        }
+        Command::Operator(command) => {
+            log()?;
+            command.run().await
+        }
+        Command::Profile(command) => {
+            log()?;
+            command.run()
         }
         Command::Config(ConfigCommand::Check { settings, json }) => {
             log()?;

@@ -42,6 +42,8 @@ struct Gauges {
     /// What a run costs at today's price, and what the budget allows: it waits while the first is above the second.
     run_cost: Gauge,
     run_allowance: Gauge,
+    /// Looks in a row that failed: what they would have told is old meanwhile.
+    looks_failed: IntGauge,
 }
 
 impl Gauges {
@@ -76,7 +78,12 @@ impl Gauges {
                 "collimate_run_allowance_ether",
                 "What the monthly budget allows for it; below the cost, no run opens for its price",
             )?,
+            looks_failed: int(
+                "collimate_looks_failed",
+                "Looks in a row at database and node that failed; other gauges keep their last values meanwhile",
+            )?,
         };
+        registry.register(Box::new(gauges.looks_failed.clone()))?;
         registry.register(Box::new(gauges.run_cost.clone()))?;
         registry.register(Box::new(gauges.run_allowance.clone()))?;
         registry.register(Box::new(gauges.runs.clone()))?;
@@ -88,7 +95,7 @@ impl Gauges {
     }
 }
 
-/// Looks until told to stop. What cannot be looked at keeps its last value: whoever is away has a metric of its own.
+/// Looks until told to stop. What cannot be looked at keeps its last value, and is counted.
 pub(crate) async fn run(
     watched: Watched,
     registry: Registry,
@@ -96,8 +103,12 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let gauges = Gauges::register(&registry)?;
     loop {
-        if let Err(error) = look(&watched, &gauges).await {
-            tracing::debug!(%error, "metrics");
+        match look(&watched, &gauges).await {
+            Ok(()) => gauges.looks_failed.set(0),
+            Err(error) => {
+                gauges.looks_failed.inc();
+                tracing::debug!(%error, "metrics");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -120,6 +131,13 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
         gauges.run_cost.set(format_ether(verdict.cost).parse()?);
         gauges.run_allowance.set(format_ether(verdict.allowance).parse()?);
     }
+    // Each for itself: a database that is away does not hide the node's word, and the other way round.
+    let (runs, behind, balance) =
+        tokio::join!(runs(watched, gauges), behind(watched, gauges), balance(watched, gauges));
+    runs.and(behind).and(balance)
+}
+
+async fn runs(watched: &Watched, gauges: &Gauges) -> Result<()> {
     if let Some((store, deployment)) = &watched.runs {
         let runs = store.live_runs(deployment, MAX_RUNS).await?;
         gauges.runs.set(count(runs.len() as u64));
@@ -127,9 +145,17 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
         gauges.final_runs.with_label_values(&["soft"]).set(count(soft));
         gauges.final_runs.with_label_values(&["hard"]).set(count(hard));
     }
+    Ok(())
+}
+
+async fn behind(watched: &Watched, gauges: &Gauges) -> Result<()> {
     if let Some(poller) = &watched.poller {
         gauges.behind.set(count(poller.behind().await?.blocks()));
     }
+    Ok(())
+}
+
+async fn balance(watched: &Watched, gauges: &Gauges) -> Result<()> {
     if let Some((provider, account)) = &watched.account {
         let ether = format_ether(
             provider.get_balance(*account).await.map_err(ChainError::node("eth_getBalance"))?,
@@ -141,4 +167,45 @@ async fn look(watched: &Watched, gauges: &Gauges) -> Result<()> {
 
 fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use collimate_chain::provider::{Timeouts, connect};
+    use prometheus::TextEncoder;
+
+    use super::*;
+
+    #[test]
+    fn the_dashboard_asks_for_metrics_that_there_are() {
+        let registry = Registry::new();
+        let gauges = Gauges::register(&registry).unwrap();
+        gauges.troubles.with_label_values(&["AGG-001", "yes"]).set(1);
+        gauges.final_runs.with_label_values(&["soft"]).set(1);
+        let page = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let dashboard = include_str!("../../../deploy/grafana/collimate.json");
+        let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        // The gateway's own are looked for by its tests.
+        let names = dashboard
+            .split(|letter| !is_of_name(letter))
+            .filter(|name| name.starts_with("collimate_") && !name.contains("_gateway_"));
+        let mut count = 0;
+        for name in names {
+            assert!(page.contains(&format!("# HELP {name} ")), "nothing counts {name}: {page}");
+            count += 1;
+        }
+        assert!(count > 6, "{count}");
+    }
+
+    #[tokio::test]
+    async fn what_a_node_that_is_away_would_say_keeps_its_last_value() {
+        let registry = Registry::new();
+        let gauges = Gauges::register(&registry).unwrap();
+        let away = connect("http://127.0.0.1:9", Timeouts::default()).unwrap();
+        let watched = Watched { account: Some((away, Address::ZERO)), ..Watched::default() };
+        gauges.balance.set(7.0);
+        assert!(look(&watched, &gauges).await.is_err());
+        assert!((gauges.balance.get() - 7.0).abs() < f64::EPSILON, "the last value is kept");
+        assert!(look(&Watched::default(), &gauges).await.is_ok());
+    }
 }

@@ -11,14 +11,13 @@ use alloy::{
 };
 use anyhow::{Context, Result};
 use collimate_attestation::{
-    AttestedProgram, OperatorConfig, OperatorService, Registration, SecretKey, ServiceConfig,
-    SigningContext,
+    AttestedProgram, OperatorConfig, OperatorService, SecretKey, ServiceConfig, SigningContext,
 };
 use collimate_chain::{anvil::development_signer, signer::Signer};
 use collimate_contracts::{Deployment, OperatorRegistry};
 use collimate_core::{ProgramId, keccak256};
 
-use crate::deployment::MIN_STAKE_WEI;
+use crate::{deployment::MIN_STAKE_WEI, driver::registry, setup};
 
 /// The account of an operator: the chain's development accounts 1 to 4.
 fn signer(number: u32) -> Result<Signer> {
@@ -44,30 +43,9 @@ pub(crate) fn folder(state: &Path, number: u32) -> PathBuf {
 /// Registers an operator, unless it is.
 pub(crate) async fn register(number: u32, deployment: &Deployment, rpc_url: &str) -> Result<()> {
     let signer = signer(number)?;
-    let account = signer.address();
-    let provider = ProviderBuilder::new()
-        .wallet(signer.inner().clone())
-        .connect_http(rpc_url.parse().context("the node's URL")?);
-    let registry_address = registry_of(deployment)?;
-    let registry = OperatorRegistry::new(registry_address, provider);
-    if registry.activeId(account).call().await.is_ok() {
-        return Ok(());
-    }
-    let key = key(number)?;
-    let registration = Registration {
-        chain_id: deployment.chain_id,
-        registry: registry_address,
-        operator: account,
-    };
-    let possession = key.prove_possession(&registration).to_point();
-    let receipt = registry
-        .register(key.public_key().to_point().into(), possession.into())
-        .value(U256::from(MIN_STAKE_WEI))
-        .send()
-        .await?
-        .get_receipt()
-        .await?;
-    anyhow::ensure!(receipt.status(), "[DMN-020] the registration of operator {number} reverted");
+    let provider = setup::wallet(rpc_url, &signer)?;
+    let stake = U256::from(MIN_STAKE_WEI);
+    setup::register(deployment, provider, signer.address(), &key(number)?, stake).await?;
     Ok(())
 }
 
@@ -75,7 +53,7 @@ pub(crate) async fn register(number: u32, deployment: &Deployment, rpc_url: &str
 pub(crate) async fn begin_epoch(deployment: &Deployment, rpc_url: &str) -> Result<()> {
     let provider: DynProvider =
         ProviderBuilder::new().connect_http(rpc_url.parse().context("the node's URL")?).erased();
-    let registry = OperatorRegistry::new(registry_of(deployment)?, &provider);
+    let registry = OperatorRegistry::new(registry(deployment)?, &provider);
     let epoch = registry.currentEpoch().call().await?;
     if registry.epochTotals(epoch).call().await?.operators > 0 {
         return Ok(());
@@ -101,8 +79,4 @@ pub(crate) async fn bind(
     };
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     Ok(OperatorService::bind(ServiceConfig::new(listen, operator), key(number)?).await?)
-}
-
-fn registry_of(deployment: &Deployment) -> Result<Address> {
-    deployment.registry.context("[DMN-021] the deployment has no operator registry")
 }

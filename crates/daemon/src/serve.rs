@@ -115,8 +115,8 @@ impl Shared {
     }
 }
 
-/// The node, after checking that it serves the deployment's chain.
-pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> {
+/// What the deployment's file says.
+pub(crate) fn deployment(config: &Config) -> Result<Deployment> {
     let path = &config.deployment;
     let text = std::fs::read(path).with_context(|| {
         format!(
@@ -124,8 +124,13 @@ pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> 
             path.display()
         )
     })?;
-    let deployment: Deployment = serde_json::from_slice(&text)
-        .with_context(|| format!("[DMN-062] {} is no deployment", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("[DMN-062] {} is no deployment", path.display()))
+}
+
+/// The node, after checking that it serves the deployment's chain.
+pub(crate) async fn chain(config: &Config) -> Result<(DynProvider, Deployment)> {
+    let deployment = deployment(config)?;
     let provider = connect(&config.chain.rpc_url, Timeouts::default())?;
     let chain_id = provider.get_chain_id().await.map_err(ChainError::node("eth_chainId"))?;
     ensure!(

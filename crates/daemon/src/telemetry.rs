@@ -84,11 +84,21 @@ impl Telemetry {
     }
 }
 
+const NO_COLLECTOR: &str = "[DMN-068] telemetry.otlp_endpoint is not the address of a collector, such as http://127.0.0.1:4318";
+
+/// Whether this can be a collector's address. Nobody is asked: a collector may be away.
+///
+/// # Errors
+/// `DMN-068`.
+pub(crate) fn check_endpoint(endpoint: &str) -> Result<()> {
+    let url = reqwest::Url::parse(endpoint).context(NO_COLLECTOR)?;
+    ensure!(["http", "https"].contains(&url.scheme()), NO_COLLECTOR);
+    Ok(())
+}
+
 /// Where spans go.
 fn provider(endpoint: &str) -> Result<SdkTracerProvider> {
-    let wrong = "[DMN-068] telemetry.otlp_endpoint is not the address of a collector, such as http://127.0.0.1:4318";
-    let url = reqwest::Url::parse(endpoint).context(wrong)?;
-    ensure!(["http", "https"].contains(&url.scheme()), wrong);
+    check_endpoint(endpoint)?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(Collector::new(Handle::try_current()?, EXPORT_TIMEOUT)?)
@@ -96,7 +106,7 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider> {
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(EXPORT_TIMEOUT)
         .build()
-        .context(wrong)?;
+        .context(NO_COLLECTOR)?;
     let resource = Resource::builder()
         .with_service_name("collimated")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))

@@ -50,8 +50,11 @@ impl DataConfig {
         }
     }
 
-    /// Whether it can be used.
-    pub(crate) fn check(&self) -> Result<(), DataError> {
+    /// Whether a data service can start with it.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] with what is wrong.
+    pub fn check(&self) -> Result<(), DataError> {
         let unusable = |reason: &str| Err(DataError::Config { reason: reason.to_owned() });
         let name = self.bucket.as_bytes();
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';

@@ -25,18 +25,34 @@ const MARK_TEXT: &str = "Collimate's data service serves `objects` in this folde
 /// [`DataError::NotPublic`], [`DataError::Mark`], or what [`Objects::folder`] gives.
 pub fn open_public_folder(folder: &Path) -> Result<Objects, DataError> {
     let objects = Objects::folder(folder)?;
+    if !is_public(folder)? {
+        let mark = folder.join(MARK);
+        write_mark(&mark).map_err(|source| DataError::Mark { path: mark, source })?;
+    }
+    Ok(objects)
+}
+
+/// Whether [`open_public_folder`] would take this folder, which is neither made nor marked here.
+///
+/// # Errors
+/// [`DataError::NotPublic`], [`DataError::Mark`].
+pub fn check_public_folder(folder: &Path) -> Result<(), DataError> {
+    is_public(folder).map(drop)
+}
+
+/// Whether it is marked. One that is not, and has objects, must not be.
+fn is_public(folder: &Path) -> Result<bool, DataError> {
     let mark = folder.join(MARK);
     let failed = |source| DataError::Mark { path: mark.clone(), source };
     if mark.try_exists().map_err(failed)? {
-        return Ok(objects);
+        return Ok(true);
     }
     for part in ["objects", "outputs"] {
         if has_entries(&folder.join(part)).map_err(failed)? {
             return Err(DataError::NotPublic { folder: folder.to_owned() });
         }
     }
-    write_mark(&mark).map_err(failed)?;
-    Ok(objects)
+    Ok(false)
 }
 
 fn has_entries(folder: &Path) -> io::Result<bool> {
@@ -63,11 +79,14 @@ mod tests {
     async fn a_folder_with_other_objects_is_not_served_unless_its_owner_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("own");
+        check_public_folder(&own).unwrap();
+        assert!(!own.exists(), "a check makes nothing");
         open_public_folder(&own).unwrap().put("a batch's").await.unwrap();
         open_public_folder(&own).unwrap();
 
         let private = folder.path().join("private");
         Objects::folder(&private).unwrap().put("a user's proof").await.unwrap();
+        assert_eq!(check_public_folder(&private).unwrap_err().code(), "DAT-003");
         assert_eq!(open_public_folder(&private).unwrap_err().code(), "DAT-003");
         fs::write(private.join("public"), "").unwrap();
         open_public_folder(&private).unwrap();

@@ -41,5 +41,5 @@ mod upload;
 
 pub use config::{DataConfig, DataParts, UploadKey};
 pub use error::DataError;
-pub use folder::open_public_folder;
+pub use folder::{check_public_folder, open_public_folder};
 pub use service::{DataService, run};

@@ -6,6 +6,7 @@
 
 use std::{io::SeekFrom, path::PathBuf, sync::Arc, time::Duration};
 
+use collimate_api::ProblemCode;
 use sha2::{Digest, Sha256};
 use tokio::{
     fs::File,
@@ -174,6 +175,6 @@ impl Arrived {
 }
 
 fn disk(error: std::io::Error) -> Fault {
-    tracing::error!(%error, "uploads cannot be spooled");
+    tracing::error!(code = ProblemCode::Busy.as_str(), %error, "uploads cannot be spooled");
     Fault::busy("the service has no room for the upload")
 }

@@ -204,7 +204,8 @@ impl Shared {
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<Result<T, StoreError>, Fault> {
         tokio::time::timeout(self.database_timeout, step).await.map_err(|_| {
-            tracing::error!(limit = ?self.database_timeout, "the database does not answer in time");
+            let code = ProblemCode::DatabaseAway.as_str();
+            tracing::error!(code, limit = ?self.database_timeout, "the database does not answer in time");
             Fault::database_away()
         })
     }

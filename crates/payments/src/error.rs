@@ -2,6 +2,9 @@ use alloy::primitives::Address;
 use collimate_chain::ChainError;
 use collimate_store::StoreError;
 
+/// The code under which it is told that a reorganisation deeper than the confirmations took payments back.
+pub(crate) const REVOKED: &str = "PAY-005";
+
 /// What can go wrong here. Codes are stable.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentsError {

@@ -18,7 +18,7 @@ use collimate_store::{PaymentContract, PaymentLedger, PaymentsMoved, Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{PaymentsError, decode};
+use crate::{PaymentsError, decode, error::REVOKED};
 
 /// Pause before it begins again after the database failed.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -160,6 +160,7 @@ impl Keeper<'_> {
         if moved.revoked > 0 {
             // Credits may have been spent that nobody paid for.
             tracing::error!(
+                code = REVOKED,
                 revoked = moved.revoked,
                 "a reorganisation deeper than the confirmations took payments back: raise the confirmations"
             );

@@ -3,13 +3,10 @@ mod find;
 
 use alloy::{
     consensus::Transaction,
-    contract,
     primitives::{Address, B256, Bytes},
     providers::{DynProvider, Provider},
     rpc::types::Log,
-    transports::{RpcError, TransportErrorKind},
 };
-use collimate_chain::provider::check_chain;
 use collimate_contracts::{
     AlignedProofAggregationService,
     bindings::aligned_proof_aggregation_service::AlignedProofAggregationService::{
@@ -18,7 +15,10 @@ use collimate_contracts::{
 };
 use collimate_core::ProgramId;
 
-use crate::{InclusionBundle, Run, SdkError};
+use crate::{
+    InclusionBundle, Run, SdkError,
+    connect::{check_contracts, no_answer},
+};
 
 /// Asks one `AlignedProofAggregationService`. Reads only; it holds no key.
 #[derive(Clone, Debug)]
@@ -58,20 +58,14 @@ impl Aggregation {
         contract: Address,
         expected_chain: Option<u64>,
     ) -> Result<Self, SdkError> {
-        let chain_id = check_chain(&provider, expected_chain).await?;
-        let code = provider.get_code_at(contract).await.map_err(SdkError::node("eth_getCode"))?;
-        if code.is_empty() {
-            return Err(SdkError::NoContract { contract, chain_id });
-        }
+        let chain_id = check_contracts(&provider, expected_chain, &[contract]).await?;
         let service = AlignedProofAggregationService::new(contract, provider);
         // No run has the root zero: a service says so, another contract reverts or answers otherwise.
-        match service.aggregation(B256::ZERO).call().await {
-            Ok(stored) if stored.leafCount == 0 => Ok(Self { service, chain_id }),
-            Ok(_) => Err(not_the_service(contract, "it knows the root zero")),
-            Err(contract::Error::TransportError(error)) if !is_revert(&error) => {
-                Err(SdkError::node("eth_call")(error))
-            }
-            Err(_) => Err(not_the_service(contract, "it does not answer `aggregation(bytes32)`")),
+        let silent = |_| not_the_service(contract, "it does not answer `aggregation(bytes32)`");
+        let stored = service.aggregation(B256::ZERO).call().await;
+        match stored.map_err(|error| no_answer("eth_call", error, silent))?.leafCount {
+            0 => Ok(Self { service, chain_id }),
+            _ => Err(not_the_service(contract, "it knows the root zero")),
         }
     }
 
@@ -257,13 +251,6 @@ impl Aggregation {
             Err(SdkError::InclusionDenied { contract: self.contract(), root: bundle.root })
         }
     }
-}
-
-/// Whether the node ran the call and the contract refused it. Geth's code for it is 3; others say so in words.
-fn is_revert(error: &RpcError<TransportErrorKind>) -> bool {
-    error
-        .as_error_resp()
-        .is_some_and(|answer| answer.code == 3 || answer.message.to_lowercase().contains("revert"))
 }
 
 fn not_the_service(contract: Address, reason: &str) -> SdkError {

@@ -2,7 +2,7 @@ use alloy::primitives::{Address, B256, Bytes, TxHash};
 use collimate_core::{Commitment, ProgramId, blob};
 use serde::{Deserialize, Serialize};
 
-use crate::{InclusionPath, Run, SdkError, content::root_of_path};
+use crate::{InclusionPath, Run, SdkError, compare::same, content::root_of_path};
 
 /// Version of the bundle's form.
 const VERSION: u32 = 1;
@@ -118,12 +118,6 @@ fn follows<T: PartialEq + std::fmt::Display>(
     stated: &T,
     computed: &T,
 ) -> Result<(), SdkError> {
-    if stated == computed {
-        return Ok(());
-    }
-    Err(SdkError::BundleInconsistent {
-        field,
-        stated: stated.to_string(),
-        computed: computed.to_string(),
-    })
+    let inconsistent = |stated, computed| SdkError::BundleInconsistent { field, stated, computed };
+    same(stated, computed, inconsistent)
 }

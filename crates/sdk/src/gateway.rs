@@ -16,16 +16,15 @@
 mod accounts;
 mod authorise;
 mod error;
-mod http;
 mod proofs;
 mod submit;
 mod upload;
 mod wait;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use alloy::primitives::Address;
-use collimate_api::{Info, Problem, SigningDomain};
+use collimate_api::{Info, Problem, SigningDomain, paths};
 use tokio::sync::OnceCell;
 
 pub use authorise::{Authorise, ContractWallet};
@@ -34,53 +33,10 @@ pub use submit::Accepted;
 pub use upload::ProofUpload;
 
 use crate::{
-    NetworkProfile,
-    http::{Manner, Peer},
+    GatewaySettings, NetworkProfile,
+    compare::same,
+    http::{self, Failure, Peer},
 };
-
-/// How a client talks to the gateway, and to fast mode's services.
-#[derive(Clone, Debug)]
-pub struct GatewaySettings {
-    /// For a connection to be made.
-    pub connect_timeout: Duration,
-    /// For a request and its whole answer, but for uploads and events.
-    pub timeout: Duration,
-    /// For an upload and its answer, which comes after the proof was verified.
-    pub upload_timeout: Duration,
-    /// How long requests are repeated, in total, while the gateway is away or busy. Zero repeats none.
-    pub patience: Duration,
-    /// Longest `Retry-After` that is waited for; a longer one is an error at once.
-    pub longest_pause: Duration,
-    /// Pause between two questions where events cannot be had.
-    pub poll: Duration,
-    /// How long an authorisation holds.
-    pub authorisation_lifetime: Duration,
-}
-
-impl Default for GatewaySettings {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(30),
-            upload_timeout: Duration::from_secs(180),
-            patience: Duration::from_secs(120),
-            longest_pause: Duration::from_secs(60),
-            poll: Duration::from_secs(2),
-            authorisation_lifetime: Duration::from_secs(3600),
-        }
-    }
-}
-
-impl From<&GatewaySettings> for Manner {
-    fn from(settings: &GatewaySettings) -> Self {
-        Self {
-            connect_timeout: settings.connect_timeout,
-            timeout: settings.timeout,
-            patience: settings.patience,
-            longest_pause: settings.longest_pause,
-        }
-    }
-}
 
 /// What is known of the gateway from elsewhere than itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,10 +67,30 @@ impl From<&NetworkProfile> for Expected {
 pub struct GatewayClient(Arc<Inner>);
 
 struct Inner {
-    peer: Peer,
-    settings: GatewaySettings,
+    peer: Peer<Problem>,
     expected: Expected,
     info: OnceCell<Info>,
+}
+
+impl http::Problem for Problem {
+    fn is_retryable(&self) -> bool {
+        self.code.is_retryable()
+    }
+}
+
+impl From<Failure<Problem>> for GatewayError {
+    fn from(failure: Failure<Problem>) -> Self {
+        match failure {
+            Failure::Refused(problem) => Self::Refused(problem),
+            Failure::Unreachable { action, reason, attempts } => {
+                Self::Unreachable { action, reason, attempts }
+            }
+            Failure::Unexpected { action, status, reason } => {
+                Self::Unexpected { action, status, reason }
+            }
+            Failure::BadUrl { reason } => Self::BadUrl { reason },
+        }
+    }
 }
 
 impl GatewayClient {
@@ -127,8 +103,8 @@ impl GatewayClient {
         expected: Expected,
         settings: GatewaySettings,
     ) -> Result<Self, GatewayError> {
-        let peer = Peer::new::<Problem>(url, Manner::from(&settings))?;
-        Ok(Self(Arc::new(Inner { peer, settings, expected, info: OnceCell::new() })))
+        let peer = Peer::new(url, settings)?;
+        Ok(Self(Arc::new(Inner { peer, expected, info: OnceCell::new() })))
     }
 
     /// What the gateway says of itself, after comparing it with what is known from elsewhere. Asked once.
@@ -139,8 +115,7 @@ impl GatewayClient {
         self.0
             .info
             .get_or_try_init(|| async {
-                let info: Info =
-                    self.get("what it serves", collimate_api::paths::INFO, &[]).await?;
+                let info: Info = self.0.peer.get("what it serves", paths::INFO, &[]).await?;
                 self.compare(&info)?;
                 Ok(info)
             })
@@ -161,26 +136,31 @@ impl GatewayClient {
     fn compare(&self, info: &Info) -> Result<(), GatewayError> {
         let Expected { chain_id, payment_service, aggregation_service, receipt_signer } =
             self.0.expected;
-        same("chain", chain_id, info.chain_id)?;
-        same("payment service", payment_service, info.payment_service)?;
-        same("aggregation service", aggregation_service, info.aggregation_service)?;
-        same("receipt signer", receipt_signer, info.receipt_signer)
+        known("chain", chain_id, info.chain_id)?;
+        known("payment service", payment_service, info.payment_service)?;
+        known("aggregation service", aggregation_service, info.aggregation_service)?;
+        known("receipt signer", receipt_signer, info.receipt_signer)
     }
 }
 
-fn same<T: PartialEq + fmt::Display>(
+/// Compares what the gateway says of itself with what is known from elsewhere, if it is.
+fn known<T: Copy + PartialEq + fmt::Display>(
     field: &'static str,
     expected: Option<T>,
     found: T,
 ) -> Result<(), GatewayError> {
-    match expected {
-        Some(expected) if expected != found => Err(GatewayError::OtherDeployment {
-            field,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }),
-        _ => Ok(()),
-    }
+    let other = |expected, found| GatewayError::OtherDeployment { field, expected, found };
+    same(&expected.unwrap_or(found), &found, other)
+}
+
+/// Compares an answer with what was asked for.
+fn answered<T: PartialEq + fmt::Display>(
+    field: &'static str,
+    expected: &T,
+    found: &T,
+) -> Result<(), GatewayError> {
+    let other = |expected, found| GatewayError::OtherProof { field, expected, found };
+    same(expected, found, other)
 }
 
 impl fmt::Debug for GatewayClient {
@@ -188,7 +168,6 @@ impl fmt::Debug for GatewayClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GatewayClient")
             .field("peer", &self.0.peer)
-            .field("settings", &self.0.settings)
             .field("expected", &self.0.expected)
             .finish_non_exhaustive()
     }

@@ -1,32 +1,25 @@
 //! Services over HTTP: requests that are repeated while that can help, and streams of events.
 
 mod events;
+mod settings;
+mod wait;
 
-use std::{fmt, time::Duration};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use rand::Rng;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
+pub use settings::GatewaySettings;
+pub use wait::POLLS_BEFORE_EVENTS;
+pub(crate) use wait::{Change, Waited};
+
 /// Longest answer that is read. The largest are a page of 100 receipts, an inclusion with 64 KiB of public values, and paths of a
 /// batch's 4,096 proofs.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// First and longest pause between attempts, where the service names none.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
-
-/// How patient a client is with a service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    /// For a connection to be made.
-    pub(crate) connect_timeout: Duration,
-    /// For a request and its whole answer.
-    pub(crate) timeout: Duration,
-    /// How long requests are repeated, in total.
-    pub(crate) patience: Duration,
-    /// Longest `Retry-After` that is waited for.
-    pub(crate) longest_pause: Duration,
-}
 
 /// What a service says when it refuses.
 pub(crate) trait Problem: DeserializeOwned {
@@ -82,17 +75,18 @@ struct Attempt<P> {
     after: Option<Duration>,
 }
 
-/// One service. Cheap to clone.
+/// One service, which refuses with `P`. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Peer {
+pub(crate) struct Peer<P> {
     base: Url,
     http: reqwest::Client,
-    pub(crate) manner: Manner,
+    pub(crate) settings: GatewaySettings,
+    problem: PhantomData<fn() -> P>,
 }
 
-impl Peer {
+impl<P: Problem> Peer<P> {
     /// The service at `url`. Asks nothing yet.
-    pub(crate) fn new<P>(url: &str, manner: Manner) -> Result<Self, Failure<P>> {
+    pub(crate) fn new(url: &str, settings: GatewaySettings) -> Result<Self, Failure<P>> {
         // The text is not repeated: it may hold an access key.
         let bad = |reason: String| Failure::BadUrl { reason };
         let mut base: Url = url.parse().map_err(|error| bad(format!("{error}")))?;
@@ -105,41 +99,34 @@ impl Peer {
         }
         let http = reqwest::Client::builder()
             .user_agent(concat!("collimate-sdk/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(manner.connect_timeout)
+            .connect_timeout(settings.connect_timeout)
             // A redirect could lead an upload and its signature elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| bad(format!("no HTTP client: {error}")))?;
-        Ok(Self { base, http, manner })
+        Ok(Self { base, http, settings, problem: PhantomData })
     }
 
     /// Asks for JSON.
-    pub(crate) async fn get<T: DeserializeOwned, P: Problem>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         action: &'static str,
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, Failure<P>> {
-        let timeout = self.manner.timeout;
-        self.repeat(action, || {
-            let request = self.request::<P>(Method::GET, path)?;
-            Ok(request.query(query).timeout(timeout))
-        })
-        .await
+        let timeout = self.settings.timeout;
+        self.repeat(action, || Ok(self.request(Method::GET, path)?.query(query).timeout(timeout)))
+            .await
     }
 
-    pub(crate) fn request<P>(
-        &self,
-        method: Method,
-        path: &str,
-    ) -> Result<RequestBuilder, Failure<P>> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Failure<P>> {
         let url = self.base.join(path.trim_start_matches('/'));
         let url = url.map_err(|error| Failure::BadUrl { reason: error.to_string() })?;
         Ok(self.http.request(method, url))
     }
 
     /// Sends until there is an answer that repeating would not change.
-    pub(crate) async fn repeat<T: DeserializeOwned, P: Problem>(
+    pub(crate) async fn repeat<T: DeserializeOwned>(
         &self,
         action: &'static str,
         make: impl Fn() -> Result<RequestBuilder, Failure<P>>,
@@ -153,8 +140,8 @@ impl Peer {
                 Err(failed) => failed,
             };
             let wait = after.unwrap_or_else(|| pause.mul_f64(rand::rng().random_range(0.5..=1.0)));
-            let in_time = started.elapsed() + wait <= self.manner.patience;
-            if !failure.is_transient() || wait > self.manner.longest_pause || !in_time {
+            let in_time = started.elapsed() + wait <= self.settings.patience;
+            if !failure.is_transient() || wait > self.settings.longest_pause || !in_time {
                 return Err(failure);
             }
             tracing::debug!(action, ?wait, attempts, "asking the service again");
@@ -165,12 +152,12 @@ impl Peer {
     }
 }
 
-impl fmt::Debug for Peer {
+impl<P> fmt::Debug for Peer<P> {
     /// Without the URL's path, query and credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
             .field("host", &self.base.host_str())
-            .field("manner", &self.manner)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -57,6 +57,8 @@
 mod aggregation;
 mod bundle;
 mod client;
+mod compare;
+mod connect;
 mod content;
 mod error;
 pub mod fast;
@@ -83,9 +85,9 @@ pub use fast::{
     FastTask, ProofGroup, SignatureAggregator, SignedGroup, VerificationBundle,
 };
 pub use gateway::{
-    Accepted, Authorise, ContractWallet, Expected, GatewayClient, GatewayError, GatewaySettings,
-    ProofUpload,
+    Accepted, Authorise, ContractWallet, Expected, GatewayClient, GatewayError, ProofUpload,
 };
+pub use http::GatewaySettings;
 pub use network::{FastModeProfile, NetworkProfile, is_name};
 pub use payments::{Amount, Offer, Order, Payer, Payments, Purchase, TxJournal};
 pub use run::Run;

@@ -16,10 +16,9 @@ use std::time::Duration;
 
 use alloy::{
     primitives::{Address, Bytes, U256},
-    providers::{DynProvider, Provider},
+    providers::DynProvider,
     sol_types::SolCall,
 };
-use collimate_chain::provider::check_chain;
 use collimate_contracts::{
     AggregationModePaymentService::{
         self, AggregationModePaymentServiceInstance, depositCall, depositPackageCall,
@@ -31,7 +30,10 @@ use serde::Serialize;
 pub use journal::TxJournal;
 pub use payer::{Payer, Purchase};
 
-use crate::SdkError;
+use crate::{
+    SdkError,
+    connect::{check_contracts, no_answer},
+};
 
 /// Reads one payment service. Holds no key.
 #[derive(Clone, Debug)]
@@ -88,23 +90,12 @@ impl Payments {
         contract: Address,
         expected_chain: Option<u64>,
     ) -> Result<Self, SdkError> {
-        let chain_id = check_chain(&provider, expected_chain).await?;
-        let code = provider.get_code_at(contract).await.map_err(SdkError::node("eth_getCode"))?;
-        if code.is_empty() {
-            return Err(SdkError::NoContract { contract, chain_id });
-        }
+        let chain_id = check_contracts(&provider, expected_chain, &[contract]).await?;
         let service = AggregationModePaymentService::new(contract, provider);
-        let payments = Self { service, chain_id };
-        match payments.service.currentTermsId().call().await {
-            Ok(_) => Ok(payments),
-            Err(error) if error.as_revert_data().is_some() => {
-                Err(SdkError::NotPayments { contract })
-            }
-            Err(alloy::contract::Error::TransportError(error)) => {
-                Err(SdkError::node("eth_call")(error))
-            }
-            Err(_) => Err(SdkError::NotPayments { contract }),
-        }
+        let terms = service.currentTermsId().call().await;
+        let wrong = |_| SdkError::NotPayments { contract };
+        terms.map_err(|error| no_answer("eth_call", error, wrong))?;
+        Ok(Self { service, chain_id })
     }
 
     /// The contract's address.

@@ -134,7 +134,11 @@ impl WatcherConfig {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), WatcherError> {
+    /// Whether a watcher can start with it.
+    ///
+    /// # Errors
+    /// [`WatcherError::Config`] with what is wrong.
+    pub fn check(&self) -> Result<(), WatcherError> {
         let unusable = |reason: String| Err(WatcherError::Config { reason });
         let Sampling { share, at_least, at_most } = self.sampling;
         if !(0.0..=1.0).contains(&share) || at_least > at_most {

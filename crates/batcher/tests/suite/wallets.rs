@@ -11,7 +11,7 @@ use collimate_api::fast::{BatcherProblemCode as Code, GroupEnd, GroupStatus};
 use crate::{
     group::{MAX_FEE, Request, group, message, request},
     samples::sample,
-    services::{hoarding, start, start_with},
+    services::{Running, hoarding, start, start_with},
     support::{network::until, samples::Sample},
     world::{CHAIN, ETHER, World, user},
 };
@@ -44,6 +44,35 @@ async fn world_with_wallet(code: &[u8]) -> World {
     world
 }
 
+/// A world with a wallet's group and an honest user's, both accepted by a batcher that stopped before it made a batch.
+async fn two_that_wait() -> (World, [B256; 2]) {
+    let world = world_with_wallet(&WALLET).await;
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    let alice = user(1);
+    world.deposit(ADDRESS, ETHER).await;
+    world.deposit(alice.address(), ETHER).await;
+    let wallets = of_wallet(&world, 0, &[sample(0)]);
+    agree(&world, wallets.id(&world)).await;
+    let wallets = world.accepted(&hoarder, &wallets).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
+    hoarder.stop().await;
+    (world, [wallets, honest])
+}
+
+/// Starts a batcher, and has the wallet take its word back when the batch's transaction waits for its block.
+async fn withdrawn_in_the_very_block(world: &World) -> Running {
+    world.node.anvil_set_auto_mine(false).await.unwrap();
+    let batcher = start(world).await;
+    until("it is sent", || async {
+        let sent = world.node.get_transaction_count(world.batcher).pending().await.ok()?;
+        (sent == 1).then_some(())
+    })
+    .await;
+    agree(world, B256::ZERO).await;
+    world.mine(1).await;
+    batcher
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallets_word_counts_for_what_it_agreed_to() {
     let world = world_with_wallet(&WALLET).await;
@@ -74,16 +103,7 @@ async fn a_wallet_that_burns_gas_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_withdraws_before_the_batch_is_dropped() {
-    let world = world_with_wallet(&WALLET).await;
-    let hoarder = start_with(&world, hoarding(&world)).await;
-    let alice = user(1);
-    world.deposit(ADDRESS, ETHER).await;
-    world.deposit(alice.address(), ETHER).await;
-    let walletss = of_wallet(&world, 0, &[sample(0)]);
-    agree(&world, walletss.id(&world)).await;
-    let id = world.accepted(&hoarder, &walletss).await.id;
-    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
-    hoarder.stop().await;
+    let (world, [id, honest]) = two_that_wait().await;
     agree(&world, B256::ZERO).await;
     world.mine(1).await;
     let batcher = start(&world).await;
@@ -93,25 +113,8 @@ async fn a_wallet_that_withdraws_before_the_batch_is_dropped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken_again() {
-    let world = world_with_wallet(&WALLET).await;
-    let hoarder = start_with(&world, hoarding(&world)).await;
-    let alice = user(1);
-    world.deposit(ADDRESS, ETHER).await;
-    world.deposit(alice.address(), ETHER).await;
-    let wallets = of_wallet(&world, 0, &[sample(0)]);
-    agree(&world, wallets.id(&world)).await;
-    let id = world.accepted(&hoarder, &wallets).await.id;
-    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
-    hoarder.stop().await;
-    world.node.anvil_set_auto_mine(false).await.unwrap();
-    let batcher = start(&world).await;
-    until("it is sent", || async {
-        let sent = world.node.get_transaction_count(world.batcher).pending().await.ok()?;
-        (sent == 1).then_some(())
-    })
-    .await;
-    agree(&world, B256::ZERO).await;
-    world.mine(1).await;
+    let (world, [id, honest]) = two_that_wait().await;
+    let batcher = withdrawn_in_the_very_block(&world).await;
     world.node.anvil_set_auto_mine(true).await.unwrap();
     let open = world.reaches(&batcher, honest, GroupStatus::Open).await;
     assert!(open.charged.unwrap().0 > 0);
@@ -130,25 +133,8 @@ async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorganisation_in_which_a_wallet_stands_by_its_word_after_all_ends_what_has_its_nonce() {
-    let world = world_with_wallet(&WALLET).await;
-    let hoarder = start_with(&world, hoarding(&world)).await;
-    let alice = user(1);
-    world.deposit(ADDRESS, ETHER).await;
-    world.deposit(alice.address(), ETHER).await;
-    let first = of_wallet(&world, 0, &[sample(0)]);
-    agree(&world, first.id(&world)).await;
-    let id = world.accepted(&hoarder, &first).await.id;
-    let honest = world.accepted(&hoarder, &group(&world, &alice, 0, &[sample(1)])).await.id;
-    hoarder.stop().await;
-    world.node.anvil_set_auto_mine(false).await.unwrap();
-    let batcher = start(&world).await;
-    until("it is sent", || async {
-        let sent = world.node.get_transaction_count(world.batcher).pending().await.ok()?;
-        (sent == 1).then_some(())
-    })
-    .await;
-    agree(&world, B256::ZERO).await;
-    world.mine(1).await;
+    let (world, [id, honest]) = two_that_wait().await;
+    let batcher = withdrawn_in_the_very_block(&world).await;
     let open = world.reaches(&batcher, id, GroupStatus::Open).await;
     assert_eq!(open.charged.unwrap().0, 0);
     batcher.stop().await;
@@ -164,7 +150,7 @@ async fn a_reorganisation_in_which_a_wallet_stands_by_its_word_after_all_ends_wh
     let head = world.node.get_block_number().await.unwrap();
     let depth = head + 1 - open.batch.unwrap().task_block.unwrap();
     world.node.anvil_rollback(Some(depth)).await.unwrap();
-    agree(&world, first.id(&world)).await;
+    agree(&world, id).await;
     world.node.anvil_set_auto_mine(true).await.unwrap();
     world.mine(depth + 1).await;
     world.dropped(&batcher, second, GroupEnd::WrongNonce).await;

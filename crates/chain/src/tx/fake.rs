@@ -53,19 +53,11 @@ impl TxStore for FakeTxStore {
     }
 
     async fn save_attempt(&self, key: &str, attempt: &AttemptRecord) -> Result<(), StoreError> {
-        self.update(key, |record| {
-            if record.attempts.iter().all(|saved| saved.hash != attempt.hash) {
-                record.attempts.push(attempt.clone());
-            }
-            record.status = TransactionStatus::Sent;
-        })
+        self.update(key, |record| record.add_attempt(attempt))
     }
 
     async fn finish(&self, key: &str, outcome: &TxOutcome) -> Result<(), StoreError> {
-        self.update(key, |record| {
-            record.status = outcome.status();
-            record.outcome = Some(outcome.clone());
-        })
+        self.update(key, |record| record.finish(outcome))
     }
 
     async fn pending(
@@ -73,14 +65,6 @@ impl TxStore for FakeTxStore {
         chain_id: u64,
         from: Address,
     ) -> Result<Vec<TransactionRecord>, StoreError> {
-        let mut pending: Vec<TransactionRecord> = self
-            .records()
-            .iter()
-            .filter(|record| record.status.is_pending())
-            .filter(|record| record.chain_id == chain_id && record.from == from)
-            .cloned()
-            .collect();
-        pending.sort_by_key(|record| record.attempts.first().map_or(u64::MAX, |first| first.nonce));
-        Ok(pending)
+        Ok(TransactionRecord::pending_of(self.records().iter().cloned(), chain_id, from))
     }
 }

@@ -49,6 +49,34 @@ impl TransactionRecord {
     pub fn nonce(&self) -> Option<u64> {
         self.attempts.last().map(|attempt| attempt.nonce)
     }
+
+    /// Notes an attempt, once.
+    pub fn add_attempt(&mut self, attempt: &AttemptRecord) {
+        if self.attempts.iter().all(|saved| saved.hash != attempt.hash) {
+            self.attempts.push(attempt.clone());
+        }
+        self.status = TransactionStatus::Sent;
+    }
+
+    /// Notes how it ended.
+    pub fn finish(&mut self, outcome: &TxOutcome) {
+        self.status = outcome.status();
+        self.outcome = Some(outcome.clone());
+    }
+
+    /// What [`TxStore::pending`](crate::tx::TxStore::pending) answers, of all records.
+    pub fn pending_of(
+        records: impl Iterator<Item = Self>,
+        chain_id: u64,
+        from: Address,
+    ) -> Vec<Self> {
+        let is_meant = |record: &Self| {
+            record.status.is_pending() && record.chain_id == chain_id && record.from == from
+        };
+        let mut pending: Vec<_> = records.filter(is_meant).collect();
+        pending.sort_by_key(|record| record.attempts.first().map_or(u64::MAX, |first| first.nonce));
+        pending
+    }
 }
 
 impl fmt::Debug for TransactionRecord {

@@ -12,7 +12,7 @@ use crate::{
     error::CliError,
     format::{duration, ether, time},
     home::journal,
-    keys::{KeyArgs, confirm},
+    keys::{KeyArgs, consent},
     networks::Networks,
     outcome::{Outcome, Progress, Rows},
 };
@@ -93,10 +93,7 @@ pub(crate) async fn run(
     progress: Progress,
 ) -> Result<Outcome, CliError> {
     let client = networks.client()?;
-    let account = match args.account {
-        Some(account) => account,
-        None => args.key.address()?,
-    };
+    let account = args.key.address_or(args.account)?;
     let amount = args.package.map_or(Amount::Credits(args.credits), Amount::Package);
     let offer = client.payments().await?.offer().await?;
     let order = offer.order(account, amount)?;
@@ -108,9 +105,7 @@ pub(crate) async fn run(
     }
     let signer = args.key.signer()?;
     let question = format!("Pay {} from {}?", ether(order.price_wei), signer.address());
-    if !args.yes && !confirm(&question)? {
-        return Err(CliError::Declined);
-    }
+    consent(args.yes, &question)?;
     // Before the deposit: what it adds can be seen afterwards. Nobody who will wait in vain should pay first.
     let before = match args.no_wait {
         true => None,

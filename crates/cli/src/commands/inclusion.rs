@@ -7,7 +7,7 @@ use collimate_sdk::{Guarantee, InclusionBundle, ProofId};
 use serde::Serialize;
 
 use crate::{
-    args::write_file,
+    args::write_json,
     commands::status::guarantee_words,
     error::CliError,
     input::ProofArgs,
@@ -72,9 +72,7 @@ pub(crate) async fn run(
     let guarantee = Guarantee::of(hard_since);
     let bundle = inclusion.bundle;
     if let Some(path) = &args.out {
-        let cannot = |source| CliError::Write { path: path.clone(), source };
-        let json = serde_json::to_string_pretty(&bundle).map_err(|error| cannot(error.into()))?;
-        write_file(path, format!("{json}\n").as_bytes())?;
+        write_json(path, &bundle)?;
     }
     let siblings: Vec<_> = bundle.path.iter().map(ToString::to_string).collect();
     let mut rows = vec![

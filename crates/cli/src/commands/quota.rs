@@ -33,10 +33,7 @@ struct Report {
 
 pub(crate) async fn run(args: &QuotaArgs, networks: &Networks) -> Result<Outcome, CliError> {
     let client: Client = networks.client()?;
-    let address = match args.address {
-        Some(address) => address,
-        None => args.key.address()?,
-    };
+    let address = args.key.address_or(args.address)?;
     let gateway = client.gateway()?;
     let account = gateway.account(address).await?;
     let QuotaAnswer { total, spent, .. } = gateway.quota(address).await?;

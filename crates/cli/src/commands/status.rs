@@ -19,8 +19,6 @@ use crate::{
 
 /// Most proofs of one page.
 const PAGE: u32 = 100;
-/// How long a gateway may be away while proofs are watched.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -99,7 +97,7 @@ pub(crate) async fn watch(
     progress: Progress,
 ) -> Result<Outcome, CliError> {
     let limit = Duration::from_secs(args.timeout);
-    let client = networks.patient_client(limit.min(PATIENCE))?;
+    let client = networks.patient_client(limit)?;
     let started = tokio::time::Instant::now();
     let mut proofs = vec![];
     // One after the other: all go on meanwhile, and those that are done need no waiting.
@@ -128,10 +126,9 @@ async fn watch_one(
 
 pub(crate) async fn list(args: &ListArgs, networks: &Networks) -> Result<Outcome, CliError> {
     let client = networks.client()?;
-    let address = match (args.everyone, args.address) {
-        (true, _) => None,
-        (false, Some(address)) => Some(address),
-        (false, None) => Some(args.key.address()?),
+    let address = match args.everyone {
+        true => None,
+        false => Some(args.key.address_or(args.address)?),
     };
     let gateway = client.gateway()?;
     let (mut proofs, mut next) = (vec![], args.after);

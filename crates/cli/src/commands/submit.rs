@@ -7,19 +7,17 @@ use std::{
 
 use alloy::primitives::Address;
 use clap::Args;
-use collimate_sdk::{
-    Accepted, Authorise, Client, ContractWallet, ProgramId, ProofUpload, api::Submitted,
-};
+use collimate_sdk::{Accepted, Authorise, Client, ProgramId, ProofUpload, api::Submitted};
 use serde::Serialize;
 
 use crate::{
-    args::write_file,
+    args::{make_folder, write_json},
     error::CliError,
     format::time,
     input::{key_beside, program_of_key, read_at_most, read_key, verify_compressed},
     keys::KeyArgs,
     networks::Networks,
-    outcome::{Outcome, Progress, Rows, failure},
+    outcome::{FailedFile, Outcome, Progress, Rows},
 };
 
 const MAX_PROOF_BYTES: u64 = collimate_verifiers::limits::MAX_COMPRESSED_PROOF_BYTES as u64;
@@ -61,7 +59,7 @@ pub(crate) struct SubmitArgs {
 #[derive(Debug, Default, Serialize)]
 struct Report {
     accepted: Vec<AcceptedProof>,
-    failed: Vec<FailedProof>,
+    failed: Vec<FailedFile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,13 +71,6 @@ struct AcceptedProof {
     answer: Submitted,
 }
 
-#[derive(Debug, Serialize)]
-struct FailedProof {
-    file: PathBuf,
-    #[serde(flatten)]
-    failure: serde_json::Value,
-}
-
 pub(crate) async fn run(
     args: &SubmitArgs,
     networks: &Networks,
@@ -87,11 +78,7 @@ pub(crate) async fn run(
 ) -> Result<Outcome, CliError> {
     let client = networks.client()?;
     let files = find(&args.proofs)?;
-    let key = args.key.signer()?;
-    let signer: Box<dyn Authorise> = match args.account {
-        Some(address) => Box::new(ContractWallet { address, owner: key }),
-        None => Box::new(key),
-    };
+    let signer = args.key.authorise(args.account)?;
     let (mut report, mut worst, mut nonce) = (Report::default(), 0, None);
     for (index, file) in files.iter().enumerate() {
         let place = format!("[{}/{}] {}", index + 1, files.len(), file.display());
@@ -109,7 +96,7 @@ pub(crate) async fn run(
                 // What the service thinks of the nonce is not known any more.
                 nonce = None;
                 let stop = error.is_away();
-                report.failed.push(FailedProof { file: file.clone(), failure: failure(&error) });
+                report.failed.push(FailedFile::new(file, &error));
                 if stop {
                     progress.say(
                         "the service is away: the rest is not tried; run the same command again",
@@ -135,11 +122,8 @@ impl SubmitArgs {
         let accepted = client.gateway()?.submit(&upload, signer, nonce).await?;
         if let (Some(folder), Some(receipt)) = (&self.receipts, &accepted.answer.receipt) {
             let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            let path = folder.join(format!("{stem}.receipt.json"));
-            let cannot = |source| CliError::Write { path: path.clone(), source };
-            fs::create_dir_all(folder).map_err(cannot)?;
-            let json = serde_json::to_vec_pretty(receipt);
-            write_file(&path, &json.map_err(|error| cannot(error.into()))?)?;
+            make_folder(folder)?;
+            write_json(&folder.join(format!("{stem}.receipt.json")), receipt)?;
         }
         Ok(accepted)
     }

@@ -11,7 +11,7 @@ use collimate_sdk::{
 use serde::Serialize;
 
 use crate::{
-    args::{RunArgs, write_file},
+    args::{RunArgs, write_json},
     commands::verify_bundle::read_bundle,
     connection::{ChainArgs, Connection},
     error::CliError,
@@ -123,10 +123,7 @@ pub(crate) async fn run(
     let path = InclusionPath { index: index.unwrap_or_default(), siblings: path };
     let bundle = InclusionBundle::new(&run, claim.program_id, claim.public_values, &path)?;
     if let Some(file) = &args.bundle_out {
-        let mut json = serde_json::to_vec_pretty(&bundle)
-            .map_err(|error| CliError::Write { path: file.clone(), source: error.into() })?;
-        json.push(b'\n');
-        write_file(file, &json)?;
+        write_json(file, &bundle)?;
     }
     let report = Report {
         holds: true,

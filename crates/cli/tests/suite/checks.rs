@@ -267,7 +267,13 @@ fn malformed_arguments_exit_with_two_and_say_why_on_stderr() {
         let output = collimate(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+        // A script is told the same as everywhere else.
+        let answer = json(arguments, 2);
+        assert_eq!(code(&answer), "CLI-018", "{arguments:?}");
     }
+    let unknown = json(&["quota", "--frobnicate"], 2);
+    assert!(unknown["error"]["message"].as_str().unwrap().contains("--frobnicate"), "{unknown}");
+    assert!(collimate(&["--json", "--help"]).status.success());
     assert_eq!(code(&json(&["program-id", "0x12"], 2)), "CLI-003");
     let no_key = format!("0x{}", "ff".repeat(32));
     assert_eq!(code(&json(&["program-id", &no_key], 2)), "VER-010");
@@ -289,6 +295,11 @@ fn completions_are_a_script() {
     assert!(output.status.success());
     let script = String::from_utf8(output.stdout).unwrap();
     assert!(script.contains("verify-inclusion"));
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let output = collimate(&["completions", shell]);
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && script.contains("verify-inclusion"), "{shell}");
+    }
     let as_json = json(&["completions", "bash"], 0);
     assert_eq!(as_json["script"].as_str().unwrap().trim_end(), script.trim_end());
 }

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use alloy::{primitives::U256, providers::ext::AnvilApi};
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    providers::ext::AnvilApi,
+};
 use serde_json::Value;
 
 use crate::{
@@ -186,4 +189,56 @@ async fn bad_proofs_cost_nothing_and_exit_with_one() {
         ),
         "CLI-001"
     );
+}
+
+/// Code of a wallet that takes its owner's signature and nobody else's:
+/// `ecrecover(hash, v, r, s) == owner ? return 0x1626ba7e : revert`.
+fn wallet_of(owner: &str) -> Bytes {
+    let code = [
+        "600435600052",
+        "60a43560001a602052",
+        "606435604052",
+        "608435606052",
+        "602060006080600060015afa50",
+        "60005173",
+        owner.trim_start_matches("0x"),
+        "14604957",
+        "60006000fd",
+        "5b631626ba7e60e01b60005260206000f3",
+    ];
+    code.concat().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_wallet_pays_by_its_owners_signature_alone() {
+    let service = Service::start().await;
+    let (alice, mallory) = (User::new(&service, "alice"), User::new(&service, "mallory"));
+    let owner = alice.ask(&["wallet", "new"], 0)["address"].as_str().unwrap().to_owned();
+    mallory.ask(&["wallet", "new"], 0);
+    let node = &service.network.provider;
+    let ether = U256::from(10).pow(U256::from(18));
+    node.anvil_set_balance(owner.parse().unwrap(), ether).await.unwrap();
+    let wallet = Address::repeat_byte(0x31);
+    node.anvil_set_code(wallet, wallet_of(&owner)).await.unwrap();
+    let wallet = wallet.to_string();
+
+    let bought = alice.ask(&["deposit", "--credits", "2", "--for", &wallet, "--yes"], 0);
+    assert_eq!(bought["purchase"]["account"], wallet.as_str());
+    let folder = proofs(&service, &["fibonacci", "sha256_preimage"]);
+    let (first, second) =
+        (format!("{folder}/fibonacci.proof"), format!("{folder}/sha256_preimage.proof"));
+
+    let of_wallet = ["submit", first.as_str(), "--account", wallet.as_str()];
+    assert_eq!(code(&mallory.ask(&of_wallet, 4)["failed"][0]), "GTW-006");
+    let submitted = alice.ask(&of_wallet, 0);
+    assert_eq!(submitted["accepted"][0]["paid"], true);
+    assert_eq!(submitted["accepted"][0]["receipt"]["account"], wallet.as_str());
+    assert_eq!(alice.ask(&of_wallet, 0)["accepted"][0]["paid"], false, "the same again is free");
+    // The wallet's credits are not its owner's.
+    assert_eq!(code(&alice.ask(&["submit", &second], 4)["failed"][0]), "GTW-009");
+
+    let quota = alice.ask(&["quota", &wallet], 0);
+    assert_eq!((&quota["credits"], &quota["nonce"]), (&1.into(), &1.into()));
+    let listed = alice.ask(&["list", "--address", &wallet], 0);
+    assert_eq!(listed["proofs"].as_array().unwrap().len(), 1);
 }

@@ -1,6 +1,11 @@
 //! Keys: made, imported, used, and never shown.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
 
 use alloy::primitives::{Address, address};
 use serde_json::Value;
@@ -92,4 +97,62 @@ fn keys_and_passwords_reach_no_output() {
         let output = start(&[], &["wallet", "address", option, KEY]);
         assert_eq!(output.status.code(), Some(2));
     }
+}
+
+/// The command on a terminal of its own: once it shows one of these prompts, the answer is typed. Returns its exit code, and what
+/// was shown.
+fn on_a_terminal(home: &str, arguments: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_collimate"));
+    let mut script = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env_clear()
+        .envs([("PATH", "/usr/bin:/bin"), ("COLLIMATE_HOME", home)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("`script` is in Debian's essential packages");
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let mut shown = vec![];
+    for (prompt, answer) in answers {
+        while !String::from_utf8_lossy(&shown).contains(prompt) {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).expect("it asks");
+            shown.extend(byte);
+        }
+        writeln!(keyboard, "{answer}").unwrap();
+    }
+    screen.read_to_end(&mut shown).unwrap();
+    let code = script.wait().unwrap().code();
+    // The keyboard stays until the end: its absence would be an end of input.
+    drop(keyboard);
+    (code, String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[test]
+fn who_has_a_terminal_is_asked_for_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let keystore = file(folder.path(), "wallet.json");
+    let twice = [("New password: ", "s3cret"), ("The same again: ", "s3cr3t")];
+    let (exit_code, shown) = on_a_terminal(home, "wallet new", &twice);
+    assert_eq!(exit_code, Some(2), "{shown}");
+    assert!(shown.contains("CLI-003") && !fs::exists(&keystore).unwrap(), "{shown}");
+
+    let twice = [("New password: ", "s3cret"), ("The same again: ", "s3cret")];
+    let (exit_code, shown) = on_a_terminal(home, "wallet new", &twice);
+    assert_eq!(exit_code, Some(0), "{shown}");
+    // What was typed opens it: once the file does not name its address, the key has to.
+    let text = fs::read_to_string(&keystore).unwrap();
+    let mut unlabelled: Value = serde_json::from_str(&text).unwrap();
+    unlabelled.as_object_mut().unwrap().remove("address");
+    fs::write(&keystore, unlabelled.to_string()).unwrap();
+    let by_password = json_in(
+        &[("COLLIMATE_HOME", home), ("COLLIMATE_PASSWORD", "s3cret")],
+        &["wallet", "address"],
+        0,
+    );
+    let address = address_in(&by_password).to_string();
+    let (exit_code, shown) = on_a_terminal(home, "wallet address", &[("wallet.json: ", "s3cret")]);
+    assert!(exit_code == Some(0) && shown.contains(&address), "{address}: {shown}");
 }

@@ -36,11 +36,17 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("operator.fast_mode.systems", systems));
     }
     if let Some(signatures) = &config.signatures {
-        let key = Signer::load(&signatures.key)
-            .map(|signer| format!("{} sends the answers", signer.address()));
-        findings.push(Finding::new("signatures.key", key.map_err(Into::into)));
-        let folder = signatures.transactions.parent().unwrap_or(Path::new("."));
-        findings.push(Finding::new("signatures.transactions", writable(folder)));
+        let folder = can_be_made(&signatures.transactions);
+        findings.push(Finding::new("signatures.transactions", folder));
+    }
+    if let Some(batcher) = &config.batcher {
+        findings.push(Finding::new("batcher.spool_folder", writable(&batcher.spool_folder)));
+    }
+    if let Some(data) = &config.data {
+        findings.push(Finding::new("data.folder", can_be_public(&data.folder)));
+    }
+    if let Some(watcher) = &config.watcher {
+        findings.push(Finding::new("watcher.folder", can_be_made(&watcher.folder)));
     }
     findings
 }
@@ -48,11 +54,14 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 /// Opens them all at once, so that two settings with one port are found, too.
 fn ports(config: &Config) -> Vec<Finding> {
     let fast_mode = config.operator.as_ref().and_then(|operator| operator.fast_mode.as_ref());
-    let listens: [(&'static str, Option<SocketAddr>); 5] = [
+    let listens: [(&'static str, Option<SocketAddr>); 8] = [
         ("gateway.listen", config.gateway.as_ref().map(|gateway| gateway.listen)),
         ("operator.listen", config.operator.as_ref().map(|operator| operator.listen)),
         ("operator.fast_mode.listen", fast_mode.map(|fast_mode| fast_mode.listen)),
         ("signatures.listen", config.signatures.as_ref().map(|signatures| signatures.listen)),
+        ("batcher.listen", config.batcher.as_ref().map(|batcher| batcher.listen)),
+        ("data.listen", config.data.as_ref().map(|data| data.listen)),
+        ("watcher.listen", config.watcher.as_ref().map(|watcher| watcher.listen)),
         ("telemetry.metrics_listen", config.telemetry.metrics_listen),
     ];
     let mut held = vec![];
@@ -73,6 +82,19 @@ fn writable(folder: &Path) -> Result<String> {
         format!("cannot write into {}: make it, or choose another", folder.display())
     })?;
     Ok(format!("{} can be written", folder.display()))
+}
+
+/// A folder that is made if it is absent: then the nearest one above it must be writable.
+pub(super) fn can_be_made(folder: &Path) -> Result<String> {
+    let nearest = folder.ancestors().find(|folder| folder.is_dir());
+    writable(nearest.unwrap_or(Path::new(".")))?;
+    Ok(format!("{} can be used", folder.display()))
+}
+
+/// A folder of batches, which everybody may read.
+pub(super) fn can_be_public(folder: &Path) -> Result<String> {
+    collimate_data::check_public_folder(folder)?;
+    can_be_made(folder)
 }
 
 fn operator_key(operator: &OperatorSettings) -> Result<String> {

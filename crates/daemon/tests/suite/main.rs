@@ -12,6 +12,8 @@ mod common;
 mod demo;
 mod fast_services;
 mod faults;
+mod incidents;
 mod operations;
 mod proving;
 mod services;
+mod setup;

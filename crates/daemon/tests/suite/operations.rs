@@ -265,12 +265,22 @@ fn checking_the_settings_names_everything_that_is_wrong_with_this_machine() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (taken, twice) = (taken.local_addr().unwrap(), free_address());
     let file = folder.path().join("collimated.toml");
+    // The batcher's folder has the objects of somebody else.
+    std::fs::create_dir_all(folder.path().join("private/objects")).unwrap();
+    std::fs::write(folder.path().join("private/objects/a-proof"), "").unwrap();
     let text = format!(
         "deployment = 'nowhere.json'\n[chain]\nrpc_url = 'http://127.0.0.1:9'\n\
          [gateway]\nlisten = '{taken}'\nkey.environment.variable = 'NO_SUCH_KEY'\nlimits.spool_folder = 'missing'\n\
          [operator]\naccount = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'\nkeystore = 'none.json'\n\
          password_file = 'none'\nlisten = '{twice}'\njournal = 'gone/journal'\n\
-         [telemetry]\nmetrics_listen = '{twice}'\n"
+         [aggregator]\nkey.environment.variable = 'NO_SENDER'\nmax_cost_eth = 'plenty'\nprover_url = 'http://127.0.0.1:9'\n\
+         hard.circuit_key = 'no.key'\nhard.prover_url = 'http://127.0.0.1:9'\n\
+         [signatures]\nkey.environment.variable = 'NO_RESPONDER'\nlisten = '127.0.0.1:0'\nsubsidy_eth = 'some'\n\
+         [batcher]\nkey.environment.variable = 'NO_BATCHER'\nlisten = '127.0.0.1:0'\nmirrors = []\n\
+         objects = 'private'\nspool_folder = 'lost'\n\
+         [data]\nlisten = '{taken}'\nfolder = 'private'\nbucket = 'No Bucket'\n\
+         [watcher]\nlisten = '127.0.0.1:0'\nshare = 2.0\n\
+         [telemetry]\nmetrics_listen = '{twice}'\notlp_endpoint = 'collector'\n"
     );
     std::fs::write(&file, text).unwrap();
     let file = file.display().to_string();
@@ -285,6 +295,24 @@ fn checking_the_settings_names_everything_that_is_wrong_with_this_machine() {
     };
     for (what, named) in [
         ("chain", "nowhere.json"),
+        ("payments", "DMN-062"),
+        ("aggregator.run", "aggregator.max_cost_eth"),
+        ("aggregator.key", "NO_SENDER"),
+        ("aggregator.prover_url", "collimate-prover"),
+        ("aggregator.operators", "DMN-062"),
+        ("aggregator.hard", "DMN-024"),
+        ("aggregator.hard.prover_url", "collimate-prover"),
+        ("signatures", "signatures.subsidy_eth"),
+        ("signatures.key", "NO_RESPONDER"),
+        ("batcher", "batcher.mirrors"),
+        ("batcher.key", "NO_BATCHER"),
+        ("batcher.objects", "DAT-003"),
+        ("batcher.spool_folder", "lost"),
+        ("data", "DAT-001"),
+        ("data.folder", "DAT-003"),
+        ("data.listen", &*taken.to_string()),
+        ("watcher", "WAT-001"),
+        ("telemetry.otlp_endpoint", "DMN-068"),
         ("gateway.listen", &*taken.to_string()),
         ("gateway.key", "NO_SUCH_KEY"),
         ("gateway.limits.spool_folder", "missing"),
@@ -295,7 +323,13 @@ fn checking_the_settings_names_everything_that_is_wrong_with_this_machine() {
         let (good, detail) = detail(what);
         assert!(!good && detail.contains(named), "{what}: {detail}");
     }
-    assert!(detail("operator.listen").0, "it is free but for the other setting");
+    for what in
+        ["operator.listen", "objects", "database", "signatures.transactions", "watcher.folder"]
+    {
+        let (good, detail) = detail(what);
+        assert!(good, "{what}: {detail}");
+    }
+    assert!(!folder.path().join("private/public").exists(), "a check does not publish a folder");
 }
 
 /// The file of an object, whose name ends with its hash.

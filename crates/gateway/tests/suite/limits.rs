@@ -92,6 +92,54 @@ async fn uploads_that_trickle_are_given_up_and_others_are_served_meanwhile() {
     }
 }
 
+async fn free_slots(world: &World, slots: usize) {
+    let line = format!("collimate_gateway_upload_slots_free {slots}\n");
+    let reached = async {
+        loop {
+            let metrics = world.http.get(world.url(paths::METRICS)).send().await.unwrap();
+            if metrics.text().await.unwrap().contains(&line) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, reached).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_disk_that_takes_no_more_is_told_and_nothing_is_spent() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let spool = folder.path().join("spool");
+    fs::create_dir(&spool).unwrap();
+    let config = GatewayConfig {
+        uploads_in_memory: NonZeroUsize::MIN,
+        spool_dir: spool.clone(),
+        upload_timeout: Duration::from_secs(60),
+        idle_timeout: Duration::from_secs(60),
+        ..quick()
+    };
+    let world = World::start_with(config).await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 1).await;
+    // Somebody's upload has the one place in memory.
+    let mut other = connect(&world.gateway).await;
+    let head = "POST /v1/proofs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\
+                Content-Type: multipart/form-data; boundary=b\r\n\r\n\
+                --b\r\nContent-Disposition: form-data; name=\"proof\"\r\n\r\n";
+    other.write_all(head.as_bytes()).await.unwrap();
+    other.write_all(&[7; 100_000]).await.unwrap();
+    free_slots(&world, 0).await;
+    // A folder that is gone fails every write, whoever runs the test.
+    fs::remove_dir(&spool).unwrap();
+    let request = signed(&sample("fibonacci"), &alice, 0);
+    let problem = world.refused(&request, ProblemCode::Busy).await;
+    assert!(problem.retry_after.is_some() && problem.detail.contains("no room"), "{problem}");
+    assert_eq!(world.purse(alice.address()).await, (1, 0));
+    drop(other);
+    free_slots(&world, 1).await;
+    world.accepted(&request).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_of_one_client_are_counted() {
     let config =

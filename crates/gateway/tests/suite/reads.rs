@@ -270,3 +270,30 @@ async fn the_openapi_document_is_complete_and_rendered_without_the_internet() {
     let script = world.http.get(world.url("/docs/swagger-ui-bundle.js")).send().await.unwrap();
     assert!(script.status() == 200 && script.bytes().await.unwrap().len() > 500_000);
 }
+
+/// Names on the dashboard that begin so.
+fn on_the_dashboard(start: &str) -> Vec<&'static str> {
+    let dashboard = include_str!("../../../../deploy/grafana/collimate.json");
+    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    dashboard.split(|letter| !is_of_name(letter)).filter(|name| name.starts_with(start)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_asks_for_metrics_that_there_are() {
+    let world = World::start().await;
+    let alice = PrivateKeySigner::random();
+    world.credit(alice.address(), 1).await;
+    // What is counted by a label is shown from its first time on.
+    let forged = signed(&sample("fibonacci").forged(), &alice, 0);
+    world.refused(&forged, ProblemCode::ProofRejected).await;
+    world.accepted(&signed(&sample("fibonacci"), &alice, 0)).await;
+    let metrics =
+        world.http.get(world.url(paths::METRICS)).send().await.unwrap().text().await.unwrap();
+    let names = on_the_dashboard("collimate_gateway_");
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let of_name =
+            |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        assert!(metrics.lines().any(of_name), "nothing counts {name}: {metrics}");
+    }
+}

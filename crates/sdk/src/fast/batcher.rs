@@ -20,15 +20,15 @@ use alloy::primitives::Address;
 use collimate_api::fast::{
     self as wire, BatcherAccount, BatcherInfo, BatcherProblem, FeesAnswer, GroupAnswer, GroupId,
 };
-use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 pub use upload::UploadProgress;
 
-use super::FastError;
+use super::{FastError, error::answered};
 use crate::{
     GatewaySettings, NetworkProfile,
-    http::{Failure, Manner, Peer, Problem},
+    compare::same,
+    http::{Failure, Peer, Problem},
 };
 
 /// What is known of the batcher from elsewhere than itself.
@@ -63,8 +63,7 @@ impl ExpectedBatcher {
 pub struct BatcherClient(Arc<Inner>);
 
 struct Inner {
-    peer: Peer,
-    settings: GatewaySettings,
+    peer: Peer<BatcherProblem>,
     expected: ExpectedBatcher,
     info: OnceCell<BatcherInfo>,
 }
@@ -77,16 +76,7 @@ impl Problem for BatcherProblem {
 
 impl From<Failure<BatcherProblem>> for FastError {
     fn from(failure: Failure<BatcherProblem>) -> Self {
-        match failure {
-            Failure::Refused(problem) => Self::Refused(problem),
-            Failure::Unreachable { action, reason, attempts } => {
-                Self::Unreachable { action, reason, attempts }
-            }
-            Failure::Unexpected { action, status, reason } => {
-                Self::Unexpected { action, status, reason }
-            }
-            Failure::BadUrl { reason } => Self::BadUrl { reason },
-        }
+        Self::of_service(failure, Self::Refused)
     }
 }
 
@@ -100,8 +90,8 @@ impl BatcherClient {
         expected: ExpectedBatcher,
         settings: GatewaySettings,
     ) -> Result<Self, FastError> {
-        let peer = Peer::new::<BatcherProblem>(url, Manner::from(&settings))?;
-        Ok(Self(Arc::new(Inner { peer, settings, expected, info: OnceCell::new() })))
+        let peer = Peer::new(url, settings)?;
+        Ok(Self(Arc::new(Inner { peer, expected, info: OnceCell::new() })))
     }
 
     /// What is known of it from elsewhere.
@@ -118,13 +108,13 @@ impl BatcherClient {
         self.0
             .info
             .get_or_try_init(|| async {
-                let info: BatcherInfo = self.get("what it takes", wire::INFO).await?;
+                let info: BatcherInfo = self.0.peer.get("what it takes", wire::INFO, &[]).await?;
                 let expected = &self.0.expected;
-                same("chain", &expected.chain_id, &info.chain_id)?;
+                known("chain", &expected.chain_id, &info.chain_id)?;
                 let (payments, manager) = (&info.payment_service, &info.service_manager);
-                same("payment service", &expected.payment_service, payments)?;
-                same("service manager", &expected.service_manager, manager)?;
-                same("account", &expected.batcher.unwrap_or(info.batcher), &info.batcher)?;
+                known("payment service", &expected.payment_service, payments)?;
+                known("service manager", &expected.service_manager, manager)?;
+                known("account", &expected.batcher.unwrap_or(info.batcher), &info.batcher)?;
                 Ok(info)
             })
             .await
@@ -135,7 +125,8 @@ impl BatcherClient {
     /// # Errors
     /// Those of every request.
     pub async fn account(&self, address: Address) -> Result<BatcherAccount, FastError> {
-        let answer: BatcherAccount = self.get("an account", &wire::account(&address)).await?;
+        let path = wire::account(&address);
+        let answer: BatcherAccount = self.0.peer.get("an account", &path, &[]).await?;
         answered("the account", &address, &answer.address)?;
         Ok(answer)
     }
@@ -145,7 +136,7 @@ impl BatcherClient {
     /// # Errors
     /// Those of every request.
     pub async fn fees(&self) -> Result<FeesAnswer, FastError> {
-        self.get("prices", wire::FEES).await
+        Ok(self.0.peer.get("prices", wire::FEES, &[]).await?)
     }
 
     /// Where a group stands, by the batcher's word.
@@ -153,49 +144,21 @@ impl BatcherClient {
     /// # Errors
     /// [`FastError::Refused`] with `NotFound`, and those of every request.
     pub async fn group(&self, id: &GroupId) -> Result<GroupAnswer, FastError> {
-        let answer: GroupAnswer = self.get("a group's status", &wire::group(id)).await?;
+        let path = wire::group(id);
+        let answer: GroupAnswer = self.0.peer.get("a group's status", &path, &[]).await?;
         answered("the group", id, &answer.id)?;
         Ok(answer)
     }
-
-    async fn get<T: DeserializeOwned>(
-        &self,
-        action: &'static str,
-        path: &str,
-    ) -> Result<T, FastError> {
-        Ok(self.0.peer.get::<T, BatcherProblem>(action, path, &[]).await?)
-    }
 }
 
-fn same<T: PartialEq + fmt::Display>(
+/// Compares what the batcher says of itself with what is known from elsewhere.
+fn known<T: PartialEq + fmt::Display>(
     field: &'static str,
     expected: &T,
     found: &T,
 ) -> Result<(), FastError> {
-    match expected == found {
-        true => Ok(()),
-        false => Err(FastError::OtherDeployment {
-            field,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }),
-    }
-}
-
-/// Compares an answer with what was asked for.
-fn answered<T: PartialEq + fmt::Display>(
-    field: &'static str,
-    expected: &T,
-    found: &T,
-) -> Result<(), FastError> {
-    match expected == found {
-        true => Ok(()),
-        false => Err(FastError::OtherAnswer {
-            field,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }),
-    }
+    let other = |expected, found| FastError::OtherDeployment { field, expected, found };
+    same(expected, found, other)
 }
 
 impl fmt::Debug for BatcherClient {

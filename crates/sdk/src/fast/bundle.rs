@@ -6,7 +6,11 @@ use collimate_batch::{auxiliary_commitment, batch_commitment, limits::MAX_PROVIN
 use collimate_core::{Commitment, ProgramId};
 use serde::{Deserialize, Serialize};
 
-use super::{FastError, FastProof, limits::MAX_PATH};
+use super::{
+    FastError, FastProof,
+    error::{follows, of_proof},
+    limits::MAX_PATH,
+};
 use crate::root_of_path;
 
 /// Version of the bundle's form.
@@ -106,16 +110,16 @@ impl VerificationBundle {
     ) -> Result<Self, FastError> {
         let item = proof.item();
         let auxiliary = auxiliary_commitment(item.proving_system, &item.program_id);
-        same("the commitment", &proof.commitment(), &data.commitment)?;
-        same("the proof's commitment", &item.proof.keccak256, &data.proof_commitment)?;
+        of_proof("the commitment", &proof.commitment(), &data.commitment)?;
+        of_proof("the proof's commitment", &item.proof.keccak256, &data.proof_commitment)?;
         let inputs = &item.public_inputs.keccak256;
-        same("the public inputs' commitment", inputs, &data.public_inputs_commitment)?;
-        same("the program's commitment", &B256::from(auxiliary), &data.auxiliary_commitment)?;
-        same("the proof system", &item.proving_system, &data.proving_system)?;
-        same("the program id", &B256::from(item.program_id.0), &data.program_id)?;
-        same("the generator", &item.generator, &data.generator)?;
-        same("the batch's root", &batch.root, &data.batch_root)?;
-        same("the task's sender", &place.sender, &batch.sender)?;
+        of_proof("the public inputs' commitment", inputs, &data.public_inputs_commitment)?;
+        of_proof("the program's commitment", &B256::from(auxiliary), &data.auxiliary_commitment)?;
+        of_proof("the proof system", &item.proving_system, &data.proving_system)?;
+        of_proof("the program id", &B256::from(item.program_id.0), &data.program_id)?;
+        of_proof("the generator", &item.generator, &data.generator)?;
+        of_proof("the batch's root", &batch.root, &data.batch_root)?;
+        of_proof("the task's sender", &place.sender, &batch.sender)?;
         let place = BatchPlace { batch_root: batch.root, task_id: batch.task_id, ..*place };
         Self::new(proof, &place, data.path.clone())
     }
@@ -152,35 +156,5 @@ impl VerificationBundle {
         follows("commitment", &self.commitment, &B256::from(commitment))?;
         follows("length of path", &self.path.len(), &self.path.len().min(MAX_PATH))?;
         follows("batch_root", &self.batch_root, &root_of_path(&Commitment(commitment), &self.path))
-    }
-}
-
-fn same<T: PartialEq + std::fmt::Display>(
-    field: &'static str,
-    expected: &T,
-    found: &T,
-) -> Result<(), FastError> {
-    match expected == found {
-        true => Ok(()),
-        false => Err(FastError::OtherProof {
-            field,
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }),
-    }
-}
-
-fn follows<T: PartialEq + std::fmt::Display>(
-    field: &'static str,
-    stated: &T,
-    computed: &T,
-) -> Result<(), FastError> {
-    match stated == computed {
-        true => Ok(()),
-        false => Err(FastError::BundleInconsistent {
-            field,
-            stated: stated.to_string(),
-            computed: computed.to_string(),
-        }),
     }
 }

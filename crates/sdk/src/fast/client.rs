@@ -11,6 +11,7 @@ use super::{
     BatchPlace, BatcherClient, FastContracts, FastError, FastPayer, FastProof, GroupParties,
     GroupTerms, KeptGroups, LockState, ProofGroup, SignatureAggregator, SignedGroup,
     UploadProgress, VerificationBundle,
+    error::answered,
     limits::{MAX_LIFETIME, NONCE_ATTEMPTS},
 };
 use crate::{Authorise, Client, FastModeProfile, SdkError, TxJournal};
@@ -270,14 +271,7 @@ impl Client {
             let (id, status, waited) = (*id, answer.status, Duration::ZERO);
             return Err(FastError::GroupNotYet { id, status, waited }.into());
         };
-        if answer.proofs.len() != proofs.len() {
-            return Err(FastError::OtherAnswer {
-                field: "the number of proofs",
-                expected: proofs.len().to_string(),
-                found: answer.proofs.len().to_string(),
-            }
-            .into());
-        }
+        answered("the number of proofs", &proofs.len(), &answer.proofs.len())?;
         let fast = self.fast_profile()?;
         let place = BatchPlace {
             chain_id: self.profile().chain_id,

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use alloy::{
-    contract,
     eips::BlockNumberOrTag,
     primitives::{Address, B256, Bytes, U256, keccak256},
     providers::{DynProvider, Provider},
 };
 use collimate_api::fast::Wei;
 use collimate_batch::auxiliary_commitment;
-use collimate_chain::provider::check_chain;
 use collimate_contracts::{
     AlignedLayerServiceManager::{self, AlignedLayerServiceManagerInstance},
     BatcherPaymentService::{self, BatcherPaymentServiceInstance},
@@ -19,8 +17,11 @@ use collimate_tasks::ServiceManager;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::{FastError, VerificationBundle, limits::CHAIN_POLL};
-use crate::{FastModeProfile, SdkError};
+use super::{FastError, VerificationBundle, error::of_proof, limits::CHAIN_POLL};
+use crate::{
+    FastModeProfile, SdkError,
+    connect::{check_contracts, no_answer},
+};
 
 /// Reads fast mode's contracts. Holds no key.
 #[derive(Clone, Debug)]
@@ -70,13 +71,8 @@ impl FastContracts {
         profile: &FastModeProfile,
         expected_chain: Option<u64>,
     ) -> Result<Self, SdkError> {
-        let chain_id = check_chain(&provider, expected_chain).await?;
-        for contract in [profile.service_manager, profile.batcher_payments] {
-            let code = provider.get_code_at(contract).await;
-            if code.map_err(SdkError::node("eth_getCode"))?.is_empty() {
-                return Err(SdkError::NoContract { contract, chain_id });
-            }
-        }
+        let contracts = [profile.service_manager, profile.batcher_payments];
+        check_contracts(&provider, expected_chain, &contracts).await?;
         let manager = match ServiceManager::open(provider.clone(), profile.service_manager).await {
             Ok(manager) => manager,
             Err(collimate_tasks::TaskError::Call { reason, .. }) => {
@@ -92,12 +88,12 @@ impl FastContracts {
             SdkError::from(FastError::WrongContract { contract, expected, reason })
         };
         let named = payments.SERVICE_MANAGER().call().await;
-        let named = named.map_err(|error| failed_call("SERVICE_MANAGER", error, &wrong))?;
+        let named = named.map_err(|error| no_answer("SERVICE_MANAGER", error, wrong))?;
         if named != profile.service_manager {
             return Err(wrong(format!("it is that of the service manager {named}")));
         }
         let delay = payments.UNLOCK_DELAY().call().await;
-        let delay = delay.map_err(|error| failed_call("UNLOCK_DELAY", error, &wrong))?;
+        let delay = delay.map_err(|error| no_answer("UNLOCK_DELAY", error, wrong))?;
         Ok(Self { manager, payments: contract, unlock_delay: Duration::from_secs(delay) })
     }
 
@@ -252,17 +248,8 @@ impl FastContracts {
     }
 
     fn check_network(&self, bundle: &VerificationBundle) -> Result<(), FastError> {
-        let other = |field, expected: String, found: String| {
-            Err(FastError::OtherProof { field, expected, found })
-        };
-        if bundle.chain_id != self.chain_id() {
-            return other("chain", self.chain_id().to_string(), bundle.chain_id.to_string());
-        }
-        let (expected, found) = (self.service_manager(), bundle.service_manager);
-        if expected != found {
-            return other("the service manager", expected.to_string(), found.to_string());
-        }
-        Ok(())
+        of_proof("chain", &self.chain_id(), &bundle.chain_id)?;
+        of_proof("the service manager", &self.service_manager(), &bundle.service_manager)
     }
 
     async fn is_verified(&self, bundle: &VerificationBundle) -> Result<bool, SdkError> {
@@ -313,20 +300,4 @@ fn forged(public_inputs: &Bytes) -> Bytes {
         None => forged.push(1),
     }
     forged.into()
-}
-
-/// A contract that does not answer is another one; a node that does not is away.
-fn failed_call(
-    action: &'static str,
-    error: contract::Error,
-    wrong: &impl Fn(String) -> SdkError,
-) -> SdkError {
-    match error {
-        contract::Error::TransportError(error)
-            if error.as_error_resp().is_none_or(|answer| answer.as_revert_data().is_none()) =>
-        {
-            SdkError::node(action)(error)
-        }
-        other => wrong(other.to_string()),
-    }
 }

@@ -1,6 +1,6 @@
 //! Why fast mode gave no answer, or not the one that was hoped for.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{fmt::Display, io, path::PathBuf, time::Duration};
 
 use alloy::primitives::{Address, B256, TxHash};
 use collimate_api::fast::{BatcherProblem, BatcherProblemCode, GroupEnd, GroupId, GroupStatus};
@@ -10,7 +10,7 @@ use collimate_tasks::{TaskError, TaskStatus};
 use collimate_verifiers::VerifyError;
 use thiserror::Error;
 
-use crate::GatewayError;
+use crate::{GatewayError, compare::same, http::Failure};
 
 /// What can go wrong in fast mode.
 ///
@@ -293,6 +293,20 @@ pub enum FastError {
 }
 
 impl FastError {
+    /// What a service's failure is; `refused` says it of the service's own words.
+    pub(super) fn of_service<P>(failure: Failure<P>, refused: impl FnOnce(Box<P>) -> Self) -> Self {
+        match failure {
+            Failure::Refused(problem) => refused(problem),
+            Failure::Unreachable { action, reason, attempts } => {
+                Self::Unreachable { action, reason, attempts }
+            }
+            Failure::Unexpected { action, status, reason } => {
+                Self::Unexpected { action, status, reason }
+            }
+            Failure::BadUrl { reason } => Self::BadUrl { reason },
+        }
+    }
+
     /// The stable code: the batcher's own where it refused.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -379,4 +393,34 @@ impl FastError {
             _ => false,
         }
     }
+}
+
+/// Compares an answer with what was asked for.
+pub(super) fn answered<T: PartialEq + Display>(
+    field: &'static str,
+    expected: &T,
+    found: &T,
+) -> Result<(), FastError> {
+    let other = |expected, found| FastError::OtherAnswer { field, expected, found };
+    same(expected, found, other)
+}
+
+/// Compares verification data with the proof that it is for.
+pub(super) fn of_proof<T: PartialEq + Display>(
+    field: &'static str,
+    expected: &T,
+    found: &T,
+) -> Result<(), FastError> {
+    let other = |expected, found| FastError::OtherProof { field, expected, found };
+    same(expected, found, other)
+}
+
+/// Compares what a file states with what its other values say.
+pub(super) fn follows<T: PartialEq + Display>(
+    field: &'static str,
+    stated: &T,
+    computed: &T,
+) -> Result<(), FastError> {
+    let inconsistent = |stated, computed| FastError::BundleInconsistent { field, stated, computed };
+    same(stated, computed, inconsistent)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::http::POLLS_BEFORE_EVENTS;
+
 /// Bytes of a file that is read as a proof, a key or public inputs: above every proof system's own limit, which is checked
 /// after it. It keeps a mistaken name from filling the memory.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -15,8 +17,6 @@ pub const BLOCKS_PER_REQUEST: u64 = 2_000;
 pub const CHAIN_POLL: Duration = Duration::from_millis(500);
 /// Bytes of an upload that are handed over at a time: what progress is told by.
 pub const UPLOAD_CHUNK_BYTES: usize = 64 << 10;
-/// How often a client that could not have events asks again and again before it tries for them once more.
-pub const POLLS_BEFORE_EVENTS: u32 = 15;
 /// How often a group is signed anew because its nonce was used meanwhile.
 pub const NONCE_ATTEMPTS: u32 = 3;
 /// Longest time that an authorisation is made to hold because a batcher wants it: until its end it can be charged.

@@ -14,13 +14,13 @@ use serde::Deserialize;
 use super::FastError;
 use crate::{
     GatewaySettings,
-    http::{Failure, Manner, Peer, Problem},
+    http::{Failure, Peer, Problem},
 };
 
 /// A signature aggregator, which gives what it collected to anyone: whoever sends a finished response is paid for it.
 #[derive(Clone, Debug)]
 pub struct SignatureAggregator {
-    peer: Peer,
+    peer: Peer<Refusal>,
 }
 
 /// The call that answers a task, as far as it can be checked without the operators' keys; the contract checks the rest, and a call
@@ -62,7 +62,7 @@ impl SignatureAggregator {
     /// # Errors
     /// [`FastError::BadUrl`].
     pub fn new(url: &str, settings: &GatewaySettings) -> Result<Self, FastError> {
-        let peer = Peer::new::<Refusal>(url, Manner::from(settings));
+        let peer = Peer::new(url, settings.clone());
         let peer = peer.map_err(|failure| failed(B256::ZERO, failure))?;
         Ok(Self { peer })
     }
@@ -73,8 +73,8 @@ impl SignatureAggregator {
     /// [`FastError::NoResponse`] while there is no quorum, or if what comes is another task's; [`FastError::Unreachable`].
     pub async fn response(&self, task: B256) -> Result<FinishedResponse, FastError> {
         let path = format!("/v1/tasks/{task}/signatures");
-        let found = self.peer.get::<Collected, Refusal>("a task's signatures", &path, &[]).await;
-        let found = found.map_err(|failure| failed(task, failure))?;
+        let found = self.peer.get("a task's signatures", &path, &[]).await;
+        let found: Collected = found.map_err(|failure| failed(task, failure))?;
         let none = |reason: String| FastError::NoResponse { task, reason };
         let lie = "the aggregator answers with another task; ask another one";
         if found.task_id != task {
@@ -128,14 +128,8 @@ impl FinishedResponse {
 }
 
 fn failed(task: B256, failure: Failure<Refusal>) -> FastError {
-    match failure {
-        Failure::Refused(refusal) => FastError::NoResponse { task, reason: refusal.message },
-        Failure::Unreachable { action, reason, attempts } => {
-            FastError::Unreachable { action, reason, attempts }
-        }
-        Failure::Unexpected { action, status, reason } => {
-            FastError::Unexpected { action, status, reason }
-        }
-        Failure::BadUrl { reason } => FastError::BadUrl { reason },
-    }
+    FastError::of_service(failure, |refusal| FastError::NoResponse {
+        task,
+        reason: refusal.message,
+    })
 }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     BatchPlace, FastContracts, FastError,
+    error::follows,
     limits::{BLOCKS_PER_REQUEST, CHAIN_POLL},
 };
 use crate::SdkError;
@@ -66,15 +67,8 @@ impl FastTask {
             let reason = format!("its version is {}, this program reads {VERSION}", task.version);
             return Err(malformed(reason));
         }
-        let computed = task_id(&task.to_contract());
-        match computed == task.task_id {
-            true => Ok(task),
-            false => Err(FastError::BundleInconsistent {
-                field: "task_id",
-                stated: task.task_id.to_string(),
-                computed: computed.to_string(),
-            }),
-        }
+        follows("task_id", &task.task_id, &task_id(&task.to_contract()))?;
+        Ok(task)
     }
 
     /// As the contract's calls take it.

@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 use collimate_api::{AccountAnswer, QuotaAnswer, ReceiptsPage, accounts::ReceiptsQuery, paths};
 use tokio::time::{Instant, sleep};
 
-use super::{GatewayClient, GatewayError};
+use super::{GatewayClient, GatewayError, answered};
 
 impl GatewayClient {
     /// Nonce, credits, their expiry, and credits of payments that wait for confirmations. An account that never paid
@@ -15,14 +15,9 @@ impl GatewayClient {
     /// # Errors
     /// Those of every request.
     pub async fn account(&self, address: Address) -> Result<AccountAnswer, GatewayError> {
-        let answer: AccountAnswer = self.get("an account", &paths::account(&address), &[]).await?;
-        if answer.address != address {
-            return Err(GatewayError::OtherProof {
-                field: "the account",
-                expected: address.to_string(),
-                found: answer.address.to_string(),
-            });
-        }
+        let path = paths::account(&address);
+        let answer: AccountAnswer = self.0.peer.get("an account", &path, &[]).await?;
+        answered("the account", &address, &answer.address)?;
         Ok(answer)
     }
 
@@ -47,7 +42,7 @@ impl GatewayClient {
                 let credits = account.credits;
                 return Err(GatewayError::CreditsNotYet { account: address, credits, waited });
             }
-            sleep(self.0.settings.poll.min(limit.saturating_sub(waited))).await;
+            sleep(self.0.peer.settings.poll.min(limit.saturating_sub(waited))).await;
         }
     }
 
@@ -56,7 +51,7 @@ impl GatewayClient {
     /// # Errors
     /// Those of every request.
     pub async fn quota(&self, address: Address) -> Result<QuotaAnswer, GatewayError> {
-        self.get("a quota", &paths::quota(&address), &[]).await
+        Ok(self.0.peer.get("a quota", &paths::quota(&address), &[]).await?)
     }
 
     /// A page of an account's receipts, newest first.
@@ -68,6 +63,6 @@ impl GatewayClient {
         fields.extend(query.nonce.map(|nonce| ("nonce", nonce.to_string())));
         fields.extend(query.before.map(|before| ("before", before.to_string())));
         fields.extend(query.limit.map(|limit| ("limit", limit.to_string())));
-        self.get("receipts", paths::RECEIPTS, &fields).await
+        Ok(self.0.peer.get("receipts", paths::RECEIPTS, &fields).await?)
     }
 }

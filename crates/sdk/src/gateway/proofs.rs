@@ -5,8 +5,8 @@ use collimate_api::{
     service::RunsQuery,
 };
 
-use super::{GatewayClient, GatewayError};
-use crate::InclusionBundle;
+use super::{GatewayClient, GatewayError, answered};
+use crate::{InclusionBundle, compare::all_agree};
 
 impl GatewayClient {
     /// Where a proof stands.
@@ -14,8 +14,9 @@ impl GatewayClient {
     /// # Errors
     /// [`GatewayError::Refused`] with `NotFound`, and those of every request.
     pub async fn proof(&self, id: &ProofId) -> Result<ProofAnswer, GatewayError> {
-        let answer: ProofAnswer = self.get("a proof's status", &paths::proof(id), &[]).await?;
-        same_id(id, &answer.id)?;
+        let path = paths::proof(id);
+        let answer: ProofAnswer = self.0.peer.get("a proof's status", &path, &[]).await?;
+        answered("the id", id, &answer.id)?;
         Ok(answer)
     }
 
@@ -29,7 +30,7 @@ impl GatewayClient {
         fields.extend(query.status.map(|status| ("status", status.to_string())));
         fields.extend(query.after.map(|after| ("after", after.to_string())));
         fields.extend(query.limit.map(|limit| ("limit", limit.to_string())));
-        self.get("proofs", paths::PROOFS, &fields).await
+        Ok(self.0.peer.get("proofs", paths::PROOFS, &fields).await?)
     }
 
     /// A page of runs, newest first.
@@ -40,7 +41,7 @@ impl GatewayClient {
         let mut fields = vec![];
         fields.extend(query.before.map(|before| ("before", before.to_string())));
         fields.extend(query.limit.map(|limit| ("limit", limit.to_string())));
-        self.get("runs", paths::RUNS, &fields).await
+        Ok(self.0.peer.get("runs", paths::RUNS, &fields).await?)
     }
 
     /// Where a proof is included, after checking that the answer agrees with itself. Whether the chain agrees is for
@@ -55,10 +56,10 @@ impl GatewayClient {
     ) -> Result<Inclusion<InclusionBundle>, GatewayError> {
         let path = paths::inclusion(id);
         let answer: Inclusion<InclusionBundle> =
-            self.get("a proof's inclusion", &path, &[]).await?;
-        same_id(id, &answer.proof_id)?;
+            self.0.peer.get("a proof's inclusion", &path, &[]).await?;
+        answered("the id", id, &answer.proof_id)?;
         let bundle = &answer.bundle;
-        let agrees = [
+        let agreed = all_agree(&[
             ("the root", answer.root == bundle.root),
             ("the path", answer.path == bundle.path),
             ("the contract", answer.contract == bundle.contract),
@@ -67,25 +68,9 @@ impl GatewayClient {
             ("the program id", answer.program_id.0 == bundle.program_id.0),
             ("the public values", answer.public_values == bundle.public_values),
             ("the bundle", bundle.verify_offline().is_ok()),
-        ];
-        match agrees.iter().find(|(_, agrees)| !agrees) {
-            None => Ok(answer),
-            Some((field, _)) => Err(GatewayError::OtherProof {
-                field,
-                expected: "the bundle's".to_owned(),
-                found: "another".to_owned(),
-            }),
-        }
+        ]);
+        let (expected, found) = ("the bundle's".to_owned(), "another".to_owned());
+        agreed.map_err(|field| GatewayError::OtherProof { field, expected, found })?;
+        Ok(answer)
     }
-}
-
-fn same_id(asked: &ProofId, answered: &ProofId) -> Result<(), GatewayError> {
-    if asked == answered {
-        return Ok(());
-    }
-    Err(GatewayError::OtherProof {
-        field: "the id",
-        expected: asked.to_string(),
-        found: answered.to_string(),
-    })
 }

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use alloy::primitives::B256;
 use collimate_api::{
-    Problem, ProblemCode, ProofAuthorisation, SignedReceipt, SigningDomain, Submitted,
+    ProblemCode, ProofAuthorisation, SigningDomain, Submitted,
     authorisation::SP1,
     paths::{self, field},
 };
 use reqwest::{Method, multipart};
 
-use super::{Authorise, GatewayClient, GatewayError, ProofUpload};
+use super::{Authorise, GatewayClient, GatewayError, ProofUpload, answered};
+use crate::compare::all_agree;
 
 /// How often a request is signed anew because the nonce was used meanwhile, by another process of the same account.
 const NONCE_ATTEMPTS: u32 = 8;
@@ -82,7 +84,7 @@ impl GatewayClient {
         domain: &SigningDomain,
         nonce: u64,
     ) -> Result<Submitted, GatewayError> {
-        let deadline = (now() + self.0.settings.authorisation_lifetime).as_secs();
+        let deadline = (now() + self.0.peer.settings.authorisation_lifetime).as_secs();
         let authorisation = ProofAuthorisation {
             proofHash: upload.hash(),
             programId: upload.program_id.0.into(),
@@ -91,7 +93,8 @@ impl GatewayClient {
             deadline,
         };
         let signature = signer.sign(&authorisation.signing_hash(domain)).await?;
-        self.repeat("a submission", || {
+        let (peer, timeout) = (&self.0.peer, self.0.peer.settings.upload_timeout);
+        let answer = peer.repeat("a submission", || {
             let mut form = multipart::Form::new()
                 .text(field::ADDRESS, signer.account().to_string())
                 .text(field::NONCE, nonce.to_string())
@@ -103,10 +106,9 @@ impl GatewayClient {
                 form = form.part(field::VK, bytes_part(key));
             }
             let form = form.part(field::PROOF, bytes_part(&upload.proof));
-            let request = self.0.peer.request::<Problem>(Method::POST, paths::PROOFS)?;
-            Ok(request.multipart(form).timeout(self.0.settings.upload_timeout))
-        })
-        .await
+            Ok(peer.request(Method::POST, paths::PROOFS)?.multipart(form).timeout(timeout))
+        });
+        Ok(answer.await?)
     }
 
     /// Compares the answer with what was sent, and its receipt with who has to sign it.
@@ -116,44 +118,28 @@ impl GatewayClient {
         domain: &SigningDomain,
         answer: &Submitted,
     ) -> Result<(), GatewayError> {
-        let same = |field, expected: String, found: String| match expected == found {
-            true => Ok(()),
-            false => Err(GatewayError::OtherProof { field, expected, found }),
-        };
-        same("the proof's hash", upload.hash().to_string(), answer.proof_hash.to_string())?;
-        let program = upload.program_id.to_string();
-        same("the program id", program, answer.program_id.to_string())?;
+        answered("the proof's hash", &upload.hash(), &answer.proof_hash)?;
+        answered("the program id", &B256::from(upload.program_id.0), &answer.program_id)?;
         if let Some(commitment) = &upload.commitment {
-            same("the commitment", commitment.to_string(), answer.commitment.to_string())?;
+            answered("the commitment", &B256::from(commitment.0), &answer.commitment)?;
         }
-        match &answer.receipt {
-            None => Ok(()),
-            Some(receipt) => {
-                let signer = match self.0.expected.receipt_signer {
-                    Some(signer) => signer,
-                    None => self.info().await?.receipt_signer,
-                };
-                let bad = |reason: String| GatewayError::BadReceipt { id: answer.id, reason };
-                check_receipt(answer, receipt).map_err(bad)?;
-                let found = receipt.recover(domain).map_err(|error| bad(error.to_string()))?;
-                if found != signer {
-                    return Err(bad(format!("{found} signed it, not the service's {signer}")));
-                }
-                Ok(())
-            }
+        let Some(receipt) = &answer.receipt else { return Ok(()) };
+        let bad = |reason: String| GatewayError::BadReceipt { id: answer.id, reason };
+        let agreed = all_agree(&[
+            ("proof", receipt.proof_id == answer.id),
+            ("proof file", receipt.proof_hash == answer.proof_hash),
+            ("commitment", receipt.commitment == answer.commitment),
+        ]);
+        agreed.map_err(|what| bad(format!("it names another {what}")))?;
+        let signer = match self.0.expected.receipt_signer {
+            Some(signer) => signer,
+            None => self.info().await?.receipt_signer,
+        };
+        let found = receipt.recover(domain).map_err(|error| bad(error.to_string()))?;
+        if found != signer {
+            return Err(bad(format!("{found} signed it, not the service's {signer}")));
         }
-    }
-}
-
-fn check_receipt(answer: &Submitted, receipt: &SignedReceipt) -> Result<(), String> {
-    let agrees = [
-        ("proof", receipt.proof_id == answer.id),
-        ("proof file", receipt.proof_hash == answer.proof_hash),
-        ("commitment", receipt.commitment == answer.commitment),
-    ];
-    match agrees.iter().find(|(_, agrees)| !agrees) {
-        None => Ok(()),
-        Some((what, _)) => Err(format!("it names another {what}")),
+        Ok(())
     }
 }
 

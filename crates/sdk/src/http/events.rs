@@ -14,26 +14,26 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// Changes of one thing, as they happen.
 #[derive(Debug)]
-pub(crate) struct Events {
+pub(super) struct Events {
     action: &'static str,
     response: Response,
     parser: Parser,
 }
 
-impl Peer {
+impl<P: Problem> Peer<P> {
     /// Opens the stream at `path`, of what comes after the event `after`.
-    pub(crate) async fn events<P: Problem>(
+    pub(super) async fn events(
         &self,
         action: &'static str,
         path: &str,
         after: Option<String>,
     ) -> Result<Events, Failure<P>> {
         let mut request =
-            self.request::<P>(Method::GET, path)?.header(header::ACCEPT, "text/event-stream");
+            self.request(Method::GET, path)?.header(header::ACCEPT, "text/event-stream");
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
-        let answered = tokio::time::timeout(self.manner.timeout, request.send()).await;
+        let answered = tokio::time::timeout(self.settings.timeout, request.send()).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(unreachable(action, 1, &error)),
@@ -53,7 +53,7 @@ impl Peer {
 
 impl Events {
     /// The next event with this name; `None` when the stream is at its end. Events with other names are passed over.
-    pub(crate) async fn next<T: DeserializeOwned, P: Problem>(
+    pub(super) async fn next<T: DeserializeOwned, P: Problem>(
         &mut self,
         name: &str,
     ) -> Result<Option<T>, Failure<P>> {

@@ -97,19 +97,11 @@ impl TxStore for TxJournal {
     }
 
     async fn save_attempt(&self, key: &str, attempt: &AttemptRecord) -> Result<(), StoreError> {
-        self.update(key, |record| {
-            if record.attempts.iter().all(|saved| saved.hash != attempt.hash) {
-                record.attempts.push(attempt.clone());
-            }
-            record.status = TransactionStatus::Sent;
-        })
+        self.update(key, |record| record.add_attempt(attempt))
     }
 
     async fn finish(&self, key: &str, outcome: &TxOutcome) -> Result<(), StoreError> {
-        self.update(key, |record| {
-            record.status = outcome.status();
-            record.outcome = Some(outcome.clone());
-        })
+        self.update(key, |record| record.finish(outcome))
     }
 
     async fn pending(
@@ -117,18 +109,15 @@ impl TxStore for TxJournal {
         chain_id: u64,
         from: Address,
     ) -> Result<Vec<TransactionRecord>, StoreError> {
-        let mut pending = Vec::new();
+        let mut records = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(fault)? {
             let path = entry.map_err(fault)?.path();
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            pending.extend(self.read(&path)?.filter(|record| {
-                record.status.is_pending() && record.chain_id == chain_id && record.from == from
-            }));
+            records.extend(self.read(&path)?);
         }
-        pending.sort_by_key(|record| record.attempts.first().map_or(u64::MAX, |first| first.nonce));
-        Ok(pending)
+        Ok(TransactionRecord::pending_of(records.into_iter(), chain_id, from))
     }
 }
 

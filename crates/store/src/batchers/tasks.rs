@@ -93,43 +93,29 @@ impl BatcherLedger {
         fact: &TaskFact,
         overtaken: (&str, &str),
     ) -> Result<Option<i64>, StoreError> {
-        let changed = match fact {
+        // Notes in which block a task of ours came so far, unless that is known.
+        macro_rules! note_block {
+            ($column:tt, $task_id:ident, $block:ident) => {
+                sqlx::query_scalar!(
+                    "UPDATE fast_batches SET "
+                        + $column
+                        + " = $3, updated_at = now() WHERE batcher_id = $1 AND task_id = $2 AND "
+                        + $column
+                        + " IS NULL RETURNING id",
+                    self.id,
+                    &$task_id[..],
+                    to_i64("block", *$block)?
+                )
+                .fetch_optional(db)
+                .await?
+            };
+        }
+        Ok(match fact {
             TaskFact::Created(task) => return self.create(db, task, overtaken).await,
-            TaskFact::Verified { task_id, block } => {
-                sqlx::query_scalar!(
-                    "UPDATE fast_batches SET verified_block = $3, updated_at = now() \
-                     WHERE batcher_id = $1 AND task_id = $2 AND verified_block IS NULL RETURNING id",
-                    self.id,
-                    &task_id[..],
-                    to_i64("block", *block)?
-                )
-                .fetch_optional(db)
-                .await?
-            }
-            TaskFact::Settled { task_id, block } => {
-                sqlx::query_scalar!(
-                    "UPDATE fast_batches SET settled_block = $3, updated_at = now() \
-                     WHERE batcher_id = $1 AND task_id = $2 AND settled_block IS NULL RETURNING id",
-                    self.id,
-                    &task_id[..],
-                    to_i64("block", *block)?
-                )
-                .fetch_optional(db)
-                .await?
-            }
-            TaskFact::Refunded { task_id, block } => {
-                sqlx::query_scalar!(
-                    "UPDATE fast_batches SET refunded_block = $3, updated_at = now() \
-                     WHERE batcher_id = $1 AND task_id = $2 AND refunded_block IS NULL RETURNING id",
-                    self.id,
-                    &task_id[..],
-                    to_i64("block", *block)?
-                )
-                .fetch_optional(db)
-                .await?
-            }
-        };
-        Ok(changed)
+            TaskFact::Verified { task_id, block } => note_block!("verified_block", task_id, block),
+            TaskFact::Settled { task_id, block } => note_block!("settled_block", task_id, block),
+            TaskFact::Refunded { task_id, block } => note_block!("refunded_block", task_id, block),
+        })
     }
 
     /// The batch's task is on chain. One that was given up may be there all the same.

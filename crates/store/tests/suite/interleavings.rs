@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{DEPLOYMENT, empty_store, proof, statement};
+use crate::support::{DEPLOYMENT, block_on, empty_store, proof, statement};
 use collimate_store::{
     Proof, ProofId, ProofStatus, ProofsOfFailedRun, Run, RunStatus, Store, StoreError,
 };
@@ -180,15 +180,6 @@ async fn drain(store: &Store) {
             matches!(proof.status, ProofStatus::Received | ProofStatus::Verified);
         assert!(waits_at_the_door || proof.status.is_end(), "{proof:?}");
     }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
-use crate::support::{empty_database, proof};
+use crate::support::{block_on, empty_database, proof};
 use alloy::primitives::{B256, U256};
 use collimate_chain::follower::{BlockId, Cursor};
 use collimate_store::{
@@ -172,15 +172,6 @@ async fn world() -> (World, Store, String) {
     let store = Store::connect(&url).await.unwrap();
     let ledger = store.payment_ledger(CONTRACT, NonZeroU64::new(CONFIRMATIONS).unwrap());
     (World { ledger, blocks: vec![], branch: 0, cursor: None }, store, url)
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
 }
 
 proptest! {

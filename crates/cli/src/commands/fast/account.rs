@@ -14,7 +14,7 @@ use crate::{
     error::CliError,
     format::{duration, ether, time},
     home::journal,
-    keys::{KeyArgs, confirm},
+    keys::{KeyArgs, consent},
     networks::Networks,
     outcome::{Outcome, Progress, Rows},
 };
@@ -106,10 +106,7 @@ struct Report {
 
 pub(super) async fn show(args: &AccountArgs, networks: &Networks) -> Result<Outcome, CliError> {
     let client = networks.client()?;
-    let user = match args.address {
-        Some(address) => address,
-        None => args.key.address()?,
-    };
+    let user = args.key.address_or(args.address)?;
     let batcher = args.batcher.address(&client).await?;
     let (report, rows) = describe(&client, batcher, user).await?;
     Ok(Outcome::new(&report, rows))
@@ -121,10 +118,7 @@ pub(super) async fn deposit(
     progress: Progress,
 ) -> Result<Outcome, CliError> {
     let client = networks.client()?;
-    let user = match args.user {
-        Some(user) => user,
-        None => args.key.address()?,
-    };
+    let user = args.key.address_or(args.user)?;
     let batcher = args.batcher.address(&client).await?;
     let amount = ether(U256::from(args.amount));
     progress.say(&format!("{amount} and gas, for the account of {user} with batcher {batcher}"));
@@ -134,9 +128,7 @@ pub(super) async fn deposit(
         return Ok(Outcome::new(&report, rows));
     }
     let signer = args.key.signer()?;
-    if !args.yes && !confirm(&format!("Pay {amount} from {}?", signer.address()))? {
-        return Err(CliError::Declined);
-    }
+    consent(args.yes, &format!("Pay {amount} from {}?", signer.address()))?;
     let payer = client.fast_payer(signer, &journal()?).await?;
     progress.say("sending the deposit");
     let deposit = payer.deposit(batcher, user, args.amount).await;

@@ -14,11 +14,11 @@ use serde::Serialize;
 use super::proofs::{ProofsArgs, write_bundles};
 use crate::{
     amount::parse_amount,
-    args::write_file,
+    args::{make_folder, write_json},
     error::CliError,
     format::ether,
     home::journal,
-    keys::{KeyArgs, confirm},
+    keys::{KeyArgs, consent},
     networks::Networks,
     outcome::{Outcome, Progress, Rows},
 };
@@ -117,9 +117,7 @@ pub(super) async fn run(
     let signer = args.key.signer()?;
     let amount = ether(U256::from(args.fee_limit));
     let question = format!("Create a task, and pay {amount} from {}?", signer.address());
-    if !args.yes && !confirm(&question)? {
-        return Err(CliError::Declined);
-    }
+    consent(args.yes, &question)?;
     let payer = client.fast_payer(signer, &journal()?).await?;
     progress.say("creating the task");
     let created = payer.create_task(&batch, &pointer, args.fee_limit).await;
@@ -161,10 +159,8 @@ impl CreateBatchArgs {
 
 fn write_task(folder: &std::path::Path, task: &FastTask) -> Result<PathBuf, CliError> {
     let path = folder.join("task.json");
-    let cannot = |source| CliError::Write { path: path.clone(), source };
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    let json = serde_json::to_vec_pretty(task).map_err(|error| cannot(error.into()))?;
-    write_file(&path, &json)?;
+    make_folder(folder)?;
+    write_json(&path, task)?;
     Ok(path)
 }
 

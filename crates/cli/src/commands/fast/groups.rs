@@ -20,9 +20,6 @@ use crate::{
     outcome::{Outcome, Progress, Rows},
 };
 
-/// How long a batcher may be away while groups are watched.
-const PATIENCE: Duration = Duration::from_secs(600);
-
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "What is shown is the batcher's word. `collimate fast bundles` and `verify` ask the chain.\n\nExample:\n  \
@@ -117,7 +114,7 @@ pub(super) async fn watch(
     progress: Progress,
 ) -> Result<Outcome, CliError> {
     let limit = Duration::from_secs(args.timeout);
-    let client = networks.patient_client(limit.min(PATIENCE))?;
+    let client = networks.patient_client(limit)?;
     let until = match args.until {
         Until::Batched => GroupStatus::Batched,
         Until::Open => GroupStatus::Open,

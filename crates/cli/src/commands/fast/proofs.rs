@@ -12,7 +12,7 @@ use collimate_sdk::{
 use serde::Deserialize;
 
 use crate::{
-    args::write_file,
+    args::{make_folder, write_json},
     commands::submit::find,
     error::CliError,
     input::{key_beside, parse_program_id, read_text},
@@ -201,8 +201,7 @@ pub(super) fn write_bundles(
     proofs: &[FastProof],
     bundles: &[VerificationBundle],
 ) -> Result<Vec<PathBuf>, CliError> {
-    let cannot = |source| CliError::Write { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(cannot)?;
+    make_folder(folder)?;
     let mut written: Vec<PathBuf> = vec![];
     for (proof, bundle) in proofs.iter().zip(bundles) {
         let stem = Path::new(proof.name()).file_stem().unwrap_or_default().to_string_lossy();
@@ -212,8 +211,7 @@ pub(super) fn write_bundles(
             path = folder.join(format!("{stem}-{number}.verification.json"));
             number = number.saturating_add(1);
         }
-        let json = serde_json::to_vec_pretty(bundle).map_err(|error| cannot(error.into()))?;
-        write_file(&path, &json)?;
+        write_json(&path, bundle)?;
         written.push(path);
     }
     Ok(written)

@@ -12,7 +12,7 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use clap::Args;
 use collimate_sdk::{
-    Authorise, Client, ContractWallet, FastProof, ProofGroup,
+    Client, FastProof, ProofGroup,
     fast::{GroupId, GroupStatus, KeptGroups, Submission, UploadProgress},
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ use crate::{
     error::CliError,
     format::{ether, time},
     home::groups,
-    keys::{KeyArgs, confirm},
+    keys::{KeyArgs, consent},
     networks::Networks,
     outcome::{Outcome, Progress, Rows},
 };
@@ -112,11 +112,7 @@ pub(super) async fn run(
 ) -> Result<Outcome, CliError> {
     let client = networks.client()?;
     client.batcher()?;
-    let key = args.key.signer()?;
-    let signer: Box<dyn Authorise> = match args.account {
-        Some(address) => Box::new(ContractWallet { address, owner: key }),
-        None => Box::new(key),
-    };
+    let signer = args.key.authorise(args.account)?;
     let user = signer.account();
     let group = ProofGroup::new(args.proofs.read(user, progress)?)?;
     let kept = KeptGroups::new(&groups()?);
@@ -167,10 +163,8 @@ impl SubmitArgs {
                 let fee = client.sufficient_fee().await?;
                 let amount = ether(U256::from(fee));
                 let question = format!("Sign for {} proofs, at most {amount}?", group.count());
-                match self.yes || confirm(&question)? {
-                    true => Ok(fee),
-                    false => Err(CliError::Declined),
-                }
+                consent(self.yes, &question)?;
+                Ok(fee)
             }
         }
     }

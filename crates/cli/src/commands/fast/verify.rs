@@ -13,7 +13,7 @@ use crate::{
     error::CliError,
     input::read_text,
     networks::Networks,
-    outcome::{Outcome, Progress, Rows, failure},
+    outcome::{FailedFile, Outcome, Progress, Rows},
 };
 
 #[derive(Debug, Clone, Args)]
@@ -46,7 +46,7 @@ struct Report {
     /// Whether a contract was asked. If not, the bundles are consistent and no more is known.
     on_chain: bool,
     verified: Vec<Verified>,
-    failed: Vec<Failed>,
+    failed: Vec<FailedFile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,13 +56,6 @@ struct Verified {
     #[serde(skip_serializing_if = "Option::is_none")]
     block: Option<u64>,
     bundle: VerificationBundle,
-}
-
-#[derive(Debug, Serialize)]
-struct Failed {
-    file: PathBuf,
-    #[serde(flatten)]
-    failure: serde_json::Value,
 }
 
 pub(super) async fn run(
@@ -100,7 +93,7 @@ pub(super) async fn run(
             Err(error) => {
                 worst = worst.max(error.exit_code());
                 rows.push(("failed", format!("{}: {error}", file.display())));
-                report.failed.push(Failed { file: file.clone(), failure: failure(&error) });
+                report.failed.push(FailedFile::new(file, &error));
             }
         }
     }

@@ -72,6 +72,36 @@ async fn reorganisations_take_payments_back_and_a_final_run_is_registered_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_in_the_one_block_that_is_reorganised_gives_nothing_and_the_next_one_counts() {
+    let world = World::start().await;
+    let port = free_port();
+    let _services = world.gateway(port, &["gateway", "payments"]).await;
+    let client = world.client(port);
+    let (gateway, customer) = (client.gateway().unwrap(), world.customer());
+    // A block for each transaction and no other: the deposit stays in the newest one.
+    rpc(&world.node, "evm_setAutomine", json!([true])).await;
+    let block = world.buy(&client, 3).await;
+    let sees = async |credits: u64| {
+        until("the deposit is seen, or is gone", || async {
+            let account = gateway.account(customer.address()).await.ok()?;
+            (account.unconfirmed == credits && account.credits == 0).then_some(())
+        })
+        .await;
+    };
+    sees(3).await;
+    assert_eq!(world.node.get_block_number().await.unwrap(), block);
+    rpc(&world.node, "anvil_reorg", json!([1, []])).await;
+    sees(0).await;
+    world.audit();
+
+    rpc(&world.node, "evm_setIntervalMining", json!([1])).await;
+    world.buy(&client, 2).await;
+    gateway.wait_for_credits(customer.address(), 2, PATIENCE).await.unwrap();
+    assert_eq!(world.purse(&client).await, (2, 0));
+    world.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_away_or_hours_ahead_costs_time_only() {
     a_node_that_is_away(Duration::from_secs(8)).await;
 }

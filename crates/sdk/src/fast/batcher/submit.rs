@@ -1,14 +1,17 @@
 //! Sending a group.
 
-use collimate_api::fast::{self as wire, BatcherProblem, GroupAccepted};
+use collimate_api::fast::{self as wire, GroupAccepted};
 use reqwest::Method;
 use std::time::Duration;
 
 use super::{
-    BatcherClient, answered,
+    BatcherClient,
     upload::{Upload, UploadProgress},
 };
-use crate::fast::{FastError, SignedGroup};
+use crate::{
+    compare::all_agree,
+    fast::{FastError, SignedGroup, error::answered},
+};
 
 impl BatcherClient {
     /// Sends a group, and checks what comes back: commitments and receipt must be this group's, and the receipt signed by the batcher
@@ -27,15 +30,13 @@ impl BatcherClient {
         progress: &UploadProgress,
     ) -> Result<GroupAccepted, FastError> {
         let limits = &self.info().await?.limits;
-        let timeout =
-            self.0.settings.upload_timeout.max(Duration::from_secs(limits.upload_seconds));
-        let upload = Upload::of(signed)?;
-        let peer = &self.0.peer;
-        let answer = peer.repeat::<GroupAccepted, BatcherProblem>("a submission", || {
-            let request = peer.request::<BatcherProblem>(Method::POST, wire::GROUPS)?;
-            Ok(request.multipart(upload.form(progress)).timeout(timeout))
+        let (peer, upload) = (&self.0.peer, Upload::of(signed)?);
+        let timeout = peer.settings.upload_timeout.max(Duration::from_secs(limits.upload_seconds));
+        let answer = peer.repeat("a submission", || {
+            let form = upload.form(progress);
+            Ok(peer.request(Method::POST, wire::GROUPS)?.multipart(form).timeout(timeout))
         });
-        let answer = answer.await?;
+        let answer: GroupAccepted = answer.await?;
         self.check(signed, &answer)?;
         Ok(answer)
     }
@@ -49,17 +50,15 @@ impl BatcherClient {
             answered("a commitment", &proof.commitment(), commitment)?;
         }
         let bad = |reason: String| FastError::BadReceipt { id: signed.id(), reason };
-        let agrees = [
+        let agreed = all_agree(&[
             ("group", receipt.group_id == signed.id()),
             ("user", receipt.user == authorization.user),
             ("root", receipt.proofs_root == authorization.proofs_root),
             ("number of proofs", receipt.proof_count == authorization.proof_count),
             ("nonce", receipt.first_nonce == authorization.first_nonce),
             ("deadline", receipt.deadline == authorization.deadline),
-        ];
-        if let Some((what, _)) = agrees.iter().find(|(_, agrees)| !agrees) {
-            return Err(bad(format!("it names another {what}")));
-        }
+        ]);
+        agreed.map_err(|what| bad(format!("it names another {what}")))?;
         let expected = &self.0.expected;
         let signer = receipt.recover(expected.chain_id, expected.payment_service);
         let signer = signer.map_err(|error| bad(error.to_string()))?;

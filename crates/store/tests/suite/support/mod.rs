@@ -36,6 +36,16 @@ pub(crate) async fn empty_database() -> String {
     server.create_database(&format!("test_{number}")).await.unwrap()
 }
 
+/// Runs a case of a property test, whose operations race.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
 /// A store on an empty database.
 pub(crate) async fn empty_store() -> Store {
     Store::connect(&empty_database().await).await.unwrap()

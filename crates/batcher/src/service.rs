@@ -80,8 +80,6 @@ impl Batcher {
         parts: BatcherParts,
     ) -> Result<Self, BatcherError> {
         check(&config, &parts)?;
-        // What comes to lie there later, such as a disk that is not mounted, is then never taken for the store.
-        parts.objects.name().await?;
         let batcher = parts.signer.address();
         let provider = parts.provider.clone();
         let chain = Arc::new(Chain::open(provider, config.payment_service, batcher).await?);
@@ -92,6 +90,11 @@ impl Batcher {
             address: batcher.into_array(),
         };
         let ledger = parts.store.batcher_ledger(key).await?;
+        // The store is named before it has anything. Without a name it is not the store, such as the place of a disk that is not
+        // mounted, and nothing is concluded from what it lacks.
+        if ledger.groups_after(0, 1).await?.is_empty() {
+            parts.objects.name().await?;
+        }
         let head = chain.head().await?;
         let (seen, head) = watch::channel(Some((head, Instant::now())));
         let metrics = Metrics::new(parts.registry.clone())?;

@@ -495,7 +495,7 @@ async fn the_audit_finds_nothing_in_an_allowed_history_and_what_was_tampered_wit
         ("UPDATE fast_groups SET charged_wei = 29 WHERE charged_wei = 30", "sum of their charges"),
         ("UPDATE fast_batches SET added_wei = 7 WHERE id = 2", "its batcher added the rest"),
         ("UPDATE fast_groups SET max_fee_wei = 9 WHERE charged_wei > 0", "no more than was signed"),
-        ("UPDATE fast_groups SET first_nonce = 4 WHERE first_nonce = 3", "follow each other"),
+        ("UPDATE fast_groups SET first_nonce = 8 WHERE first_nonce = 3", "follow each other"),
         (
             "UPDATE fast_groups SET first_nonce = 2 WHERE status = 'accepted'",
             "held by one group that waits",

@@ -43,7 +43,7 @@ pub struct Candidate {
     pub gas: u64,
     /// Bytes of its files.
     pub bytes: u64,
-    /// Whether a wallet signed.
+    /// Whether a wallet signed, or signed one of its user's before it.
     pub by_wallet: bool,
     /// Its place in the order of acceptance.
     pub sequence: i64,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes, Signature};
 use collimate_api::{
     authorisation::MAX_SIGNATURE_BYTES,
     fast::{BatcherProblemCode as Code, FastItem, FilePart, SignedAuthorization},
@@ -105,8 +105,9 @@ impl Claim {
             deadline: signed.deadline,
         };
         let id = message.digest(rules.chain_id, rules.payments);
-        let is_of_key = recover(&id, &signed.signature) == Ok(signed.user);
-        let authorization = message.signed(signed.signature);
+        let of_key = of_key(&id, &signed.signature, signed.user);
+        let is_of_key = of_key.is_some();
+        let authorization = message.signed(of_key.unwrap_or(signed.signature));
         Ok(Self { id, authorization, is_of_key, items, commitments, files, bytes })
     }
 
@@ -126,6 +127,14 @@ impl Claim {
         systems.dedup();
         systems
     }
+}
+
+/// The signature, if the user's key made it, in the one form that the contract takes. It has others: the other half of `s`, and four more
+/// encodings of `v`. Who signs is the same in all of them, but in those the contract charges nobody.
+fn of_key(id: &B256, signature: &[u8], user: Address) -> Option<Bytes> {
+    (recover(id, signature) == Ok(user)).then_some(())?;
+    let signature = Signature::from_raw(signature).ok()?;
+    Some(signature.normalized_s().as_bytes().to_vec().into())
 }
 
 fn check_sizes(item: &Item, systems: &ProofSystems) -> Result<(), Fault> {

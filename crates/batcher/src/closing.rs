@@ -51,8 +51,9 @@ impl Driver {
         }
         let quote = Quote::new(self.prices, head.base_fee);
         for _ in 0..MAX_CHOICES {
+            let doubts = doubts(&waiting);
             let candidates: Vec<Candidate> =
-                waiting.iter().map(|group| self.candidate(group)).collect();
+                waiting.iter().map(|group| self.candidate(group, &doubts)).collect();
             // Thousands of groups take milliseconds: off the threads that serve everybody.
             let (room, costs) = (self.room(), quote.costs);
             let chosen = tokio::task::spawn_blocking(move || choose(&candidates, &room, &costs));
@@ -94,7 +95,7 @@ impl Driver {
         }
     }
 
-    fn candidate(&self, group: &WaitingGroup) -> Candidate {
+    fn candidate(&self, group: &WaitingGroup, doubts: &Doubts) -> Candidate {
         Candidate {
             user: group.account.into(),
             first_nonce: group.first_nonce,
@@ -102,7 +103,7 @@ impl Driver {
             max_fee: group.max_fee,
             gas: self.prices.gas.of_group(group.by_wallet, group.signature.len()),
             bytes: group.bytes,
-            by_wallet: group.by_wallet,
+            by_wallet: is_doubtful(group, doubts),
             sequence: group.sequence,
             commitments: group.commitments.clone(),
         }
@@ -230,8 +231,9 @@ impl Driver {
         let manifest = manifest_of(&groups)?;
         let name = Key::of(&manifest.to_bytes()?);
         let pointer = Pointer::new(name, self.mirrors.clone())?.to_string();
-        let keys = chosen.iter().copied().filter(|group| !group.by_wallet);
-        let sure = u128::from(proofs_of(keys));
+        let doubts = doubts(waiting);
+        let charged = chosen.iter().copied().filter(|group| !is_doubtful(group, &doubts));
+        let sure = u128::from(proofs_of(charged));
         let min_charged = choice.fee_per_proof.saturating_mul(sure);
         let batch = NewBatch {
             groups: ids,
@@ -288,6 +290,24 @@ fn disabled(waiting: &[WaitingGroup], head: &Head) -> HashSet<[u8; 32]> {
     let is_disabled = |system: &u16| !(head.disabled & bit(*system)).is_zero();
     let concerned = waiting.iter().filter(|group| group.systems.iter().any(is_disabled));
     concerned.map(|group| group.id).collect()
+}
+
+/// The first nonce of each account that a wallet's word decides over.
+type Doubts = HashMap<[u8; 20], u64>;
+
+fn doubts(waiting: &[WaitingGroup]) -> Doubts {
+    let mut doubts = Doubts::new();
+    for group in waiting.iter().filter(|group| group.by_wallet) {
+        let first = doubts.entry(group.account).or_insert(group.first_nonce);
+        *first = group.first_nonce.min(*first);
+    }
+    doubts
+}
+
+/// Whether a wallet can keep the group from being charged in the very block: its own, or one before it, without which its nonce is not
+/// the account's. An account with code has a key, too, if it delegated itself (EIP-7702).
+fn is_doubtful(group: &WaitingGroup, doubts: &Doubts) -> bool {
+    doubts.get(&group.account).is_some_and(|first| group.first_nonce >= *first)
 }
 
 fn proofs_of<'a>(groups: impl Iterator<Item = &'a WaitingGroup>) -> u32 {

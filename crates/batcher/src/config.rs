@@ -71,7 +71,8 @@ pub struct IntakeConfig {
     pub header_timeout: Duration,
     /// Time for a whole upload. Default 120 s: 256 MiB at 18 Mbit/s.
     pub upload_timeout: Duration,
-    /// Time without a byte after which an upload is given up. Default 10 s.
+    /// Time without a byte after which an upload is given up, and for which it may be behind the pace that its files need to come in
+    /// `upload_timeout`, or [`LEAST_PACE`](crate::limits::LEAST_PACE) if that is more. Default 10 s.
     pub idle_timeout: Duration,
     /// Time that an upload waits for its turn, for room in the spool, or for a verifier before it is answered with "busy".
     /// Default 30 s.

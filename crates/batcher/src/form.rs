@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     fault::Fault,
+    limits::LEAST_PACE,
     spool::{Spool, Spooled},
 };
 
@@ -23,11 +24,18 @@ pub(crate) struct Form {
     clock: Clock,
 }
 
-/// A sender that pauses, or takes too long over all, is given up.
+/// A sender that pauses, falls behind the slowest pace, or takes too long over all, is given up: what it has a turn and room for is others'
+/// to have meanwhile, and a byte now and then would hold it as long as a whole upload.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
     end: Instant,
+    /// For a pause, and for being behind.
     idle: Duration,
+    /// Since when bytes are counted, and how many came.
+    since: Instant,
+    bytes: u64,
+    /// Bytes a second.
+    pace: u64,
 }
 
 impl Form {
@@ -40,7 +48,9 @@ impl Form {
             let text = rejection.body_text();
             Fault::new(Code::UnsupportedMedia, format!("{text}; send a multipart/form-data body"))
         })?;
-        Ok(Self { form, clock: Clock { end: Instant::now() + upload, idle } })
+        let since = Instant::now();
+        let clock = Clock { end: since + upload, idle, since, bytes: 0, pace: LEAST_PACE };
+        Ok(Self { form, clock })
     }
 
     /// The next field, which has to be this one.
@@ -49,7 +59,7 @@ impl Form {
         name: &'static str,
         max_bytes: usize,
     ) -> Result<Vec<u8>, Fault> {
-        let clock = self.clock;
+        let mut clock = self.clock;
         let next = clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?;
         let mut part = next.filter(|part| part.name() == Some(name)).ok_or_else(|| {
             Fault::malformed(format!(
@@ -65,17 +75,21 @@ impl Form {
                 return Err(Fault::new(Code::TooLarge, detail));
             }
             value.extend_from_slice(&chunk);
+            clock.came(chunk.len());
         }
+        self.clock = clock;
         Ok(value)
     }
 
     /// Takes in what is left, and forgets it: who sends megabytes again for an answer that was lost has to be able to read it.
     pub(crate) async fn skip(mut self) -> Result<(), Fault> {
-        let clock = self.clock;
+        let mut clock = self.clock.from_now(LEAST_PACE);
         while let Some(mut part) =
             clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?
         {
-            while clock.wait(part.chunk()).await?.map_err(|e| unreadable(&e))?.is_some() {}
+            while let Some(chunk) = clock.wait(part.chunk()).await?.map_err(|e| unreadable(&e))? {
+                clock.came(chunk.len());
+            }
         }
         Ok(())
     }
@@ -86,9 +100,12 @@ impl Form {
         expected: &BTreeMap<String, Part>,
         spool: &Spool,
     ) -> Result<Spooled, Fault> {
-        let clock = self.clock;
         let total = expected.values().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
         let mut spooling = spool.open(total).await?;
+        // The pace that all of it needs to come in the time for an upload.
+        let left = self.clock.end.saturating_duration_since(Instant::now()).as_secs().max(1);
+        let pace = total.checked_div(left).unwrap_or(total);
+        let mut clock = self.clock.from_now(pace.max(LEAST_PACE));
         while let Some(mut part) =
             clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?
         {
@@ -106,6 +123,7 @@ impl Form {
                     return Err(wrong_file(&name, "length"));
                 }
                 spooling.push(&chunk).await?;
+                clock.came(chunk.len());
             }
             spooling.end_file(file).map_err(|what| wrong_file(&name, what))?;
         }
@@ -117,8 +135,23 @@ impl Form {
 }
 
 impl Clock {
+    /// Counts anew, for this pace.
+    fn from_now(self, pace: u64) -> Self {
+        Self { since: Instant::now(), bytes: 0, pace, ..self }
+    }
+
+    fn came(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    /// When the next bytes have to be there at the latest.
+    fn due(&self) -> Instant {
+        let paid = self.bytes.saturating_mul(1_000).checked_div(self.pace).unwrap_or(0);
+        self.end.min(self.since + self.idle + Duration::from_millis(paid))
+    }
+
     async fn wait<T>(&self, step: impl Future<Output = T>) -> Result<T, Fault> {
-        let left = self.end.saturating_duration_since(Instant::now());
+        let left = self.due().saturating_duration_since(Instant::now());
         timeout(left.min(self.idle), step).await.map_err(|_| {
             let detail =
                 "the upload stalled or took too long; send it again over a faster connection";

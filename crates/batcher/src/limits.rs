@@ -14,6 +14,8 @@ pub const MAX_FIELD_HEAD_BYTES: usize = 1_024;
 pub const SPOOL_WRITE_BYTES: usize = 128 << 10;
 /// The spool's room is counted in these.
 pub const SPOOL_UNIT: u64 = 1 << 10;
+/// Bytes a second that an upload has to come with in the long run; files of many megabytes, with what brings them in the time for an upload.
+pub const LEAST_PACE: u64 = 32 << 10;
 /// Groups that are looked at for a batch, those that offer most: a batch has fewer, by its gas.
 pub const MAX_CANDIDATES: u32 = 2_000;
 /// How often a batch is chosen again without those whose authorisation does not hold any more, before the next block.

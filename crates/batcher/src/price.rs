@@ -121,12 +121,16 @@ impl Quote {
         cost.div_ceil(u128::from(expected)).max(self.policy.floor).max(1)
     }
 
-    /// The least `maxFee` of a group of so many proofs.
+    /// The least `maxFee` of a group of so many proofs that takes so much gas. What it takes beyond a key's group it pays alone:
+    /// one that does not is in no batch, and would only stand in the way of those that are.
     #[must_use]
-    pub fn min_max_fee(&self, proofs: u32) -> u128 {
+    pub fn min_max_fee(&self, proofs: u32, gas: u64) -> u128 {
         let proofs = u128::from(proofs);
         let floor = self.policy.floor.max(1).saturating_mul(proofs);
-        self.min_fee_per_proof().saturating_mul(proofs).min(self.alone()).max(floor)
+        let beyond = u128::from(gas.saturating_sub(self.policy.gas.group));
+        let beyond = self.costs.gas_price.saturating_mul(beyond);
+        let part = self.min_fee_per_proof().saturating_mul(proofs).min(self.alone());
+        part.saturating_add(beyond).max(floor)
     }
 }
 
@@ -135,6 +139,8 @@ mod tests {
     use super::*;
 
     const GWEI: u128 = 1_000_000_000;
+    /// Gas of a key's group.
+    const KEY: u64 = 22_000;
 
     fn policy() -> PricePolicy {
         PricePolicy {
@@ -160,25 +166,43 @@ mod tests {
         let quote = Quote::new(policy(), GWEI);
         let least = quote.min_fee_per_proof();
         assert!(least < quote.alone() && least * 16 >= quote.costs.fixed);
-        assert_eq!(quote.min_max_fee(1), least);
-        assert_eq!(quote.min_max_fee(3), 3 * least);
-        assert_eq!(quote.min_max_fee(1000), quote.alone());
+        assert_eq!(quote.min_max_fee(1, KEY), least);
+        assert_eq!(quote.min_max_fee(3, KEY), 3 * least);
+        assert_eq!(quote.min_max_fee(1000, KEY), quote.alone());
         assert!(quote.instant() > quote.alone());
+    }
+
+    #[test]
+    fn a_group_that_takes_more_gas_than_others_offers_it() {
+        let quote = Quote::new(policy(), GWEI);
+        let gas = GasSchedule::default().of_group(true, 4096);
+        let own = quote.costs.gas_price * u128::from(gas);
+        for proofs in [1, 3, 1000] {
+            let least = quote.min_max_fee(proofs, gas);
+            assert_eq!(
+                least - quote.min_max_fee(proofs, KEY),
+                own - quote.costs.gas_price * 22_000
+            );
+            assert!(least > own);
+        }
+        // As many as a batch is expected to have pay for one, and one of many proofs pays for its own.
+        assert!(16 * quote.min_max_fee(1, gas) >= quote.costs.of(16 * gas));
+        assert!(quote.min_max_fee(1000, gas) >= quote.costs.of(gas));
     }
 
     #[test]
     fn the_floor_holds_and_nothing_is_free() {
         let floor = Quote::new(PricePolicy { floor: 10 * GWEI * GWEI, ..policy() }, GWEI);
-        assert_eq!(floor.min_max_fee(7), 70 * GWEI * GWEI);
+        assert_eq!(floor.min_max_fee(7, KEY), 70 * GWEI * GWEI);
         let free = PricePolicy { tip: 0, response_tip: 0, ..policy() };
-        assert_eq!(Quote::new(free, 0).min_max_fee(5), 5);
+        assert_eq!(Quote::new(free, 0).min_max_fee(5, KEY), 5);
     }
 
     #[test]
     fn absurd_prices_do_not_wrap() {
         let quote = Quote::new(policy(), u128::MAX);
         assert_eq!(quote.fee_limit, u128::MAX);
-        assert_eq!(quote.min_max_fee(u32::MAX), u128::MAX);
+        assert_eq!(quote.min_max_fee(u32::MAX, u64::MAX), u128::MAX);
     }
 
     #[test]

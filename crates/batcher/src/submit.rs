@@ -19,7 +19,7 @@ use axum::{
     extract::{ConnectInfo, Request, State},
 };
 use bytes::Bytes;
-use collimate_api::fast::{BatcherProblemCode as Code, GroupAccepted, field};
+use collimate_api::fast::{BatcherProblemCode as Code, GroupAccepted, GroupEnd, field};
 use collimate_store::{Admission, FastGroup, NewGroup, OnChainAccount};
 use futures::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
@@ -168,7 +168,8 @@ impl Shared {
             );
             return Err(Fault::new(Code::BadDeadline, detail));
         }
-        let least = self.quote(head).min_max_fee(authorization.proofCount);
+        let gas = self.prices.gas.of_group(!claim.is_of_key, authorization.signature.len());
+        let least = self.quote(head).min_max_fee(authorization.proofCount, gas);
         match authorization.maxFee >= least {
             true => Ok(()),
             false => Err(Fault::fee_too_low(least)),
@@ -215,7 +216,8 @@ impl Shared {
         let user = claim.user();
         let since = OffsetDateTime::now_utc() - self.intake.wallet_ban;
         let bytes = user.into_array();
-        let banned = self.ledger.was_uncharged_since(&bytes, since);
+        let withdrawn = GroupEnd::SignatureWithdrawn.as_str();
+        let banned = self.ledger.broke_its_word_since(&bytes, since, withdrawn);
         if self.database(banned).await? {
             let detail = "this wallet did not stand by its signature lately; its signatures are not taken for a while";
             return Err(Fault::new(Code::BadSignature, detail));

@@ -26,6 +26,13 @@ use crate::{
 /// Memory is counted in these.
 const MEMORY_UNIT: u64 = 1 << 10;
 
+/// Room for a proof's files: of its batch's share, and of all that there is.
+#[derive(Debug)]
+struct Memory {
+    _part: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
+}
+
 /// Places in the manifest of the proofs that hold: kept when a batch is tried again.
 pub(crate) type Verified = Arc<Mutex<HashSet<usize>>>;
 
@@ -38,7 +45,8 @@ pub(crate) struct Checker {
     /// One for each thread of the pool, held until the verification has really ended.
     threads: Arc<Semaphore>,
     memory: Arc<Semaphore>,
-    memory_units: u32,
+    /// What one batch may take of it: one whose data services stall must not hold what others need.
+    share_units: u32,
     parallel: usize,
     timeout: Duration,
     keys: KeyCache,
@@ -57,15 +65,17 @@ impl Checker {
             return Err(unusable("it has no proof systems".to_owned()));
         }
         let pool = VerifierPool::new(threads, threads.get());
-        let memory = config.memory_bytes.max(LEAST_MEMORY_BYTES) / MEMORY_UNIT;
-        let memory_units = u32::try_from(memory).unwrap_or(u32::MAX);
+        let memory = config.memory_bytes.max(LEAST_MEMORY_BYTES);
+        let batches = u64::try_from(config.max_batches.get()).unwrap_or(u64::MAX);
+        let share = memory.checked_div(batches).unwrap_or(0).max(LEAST_MEMORY_BYTES);
+        let units = |bytes: u64| u32::try_from(bytes / MEMORY_UNIT).unwrap_or(u32::MAX);
         Ok(Self {
             downloader: Downloader::new(config.download.clone())?,
             systems,
             pool: pool.map_err(|error| unusable(error.to_string()))?,
             threads: Arc::new(Semaphore::new(threads.get())),
-            memory: Arc::new(Semaphore::new(memory_units as usize)),
-            memory_units,
+            memory: Arc::new(Semaphore::new(units(memory) as usize)),
+            share_units: units(share),
             parallel: config.parallel_proofs.get(),
             timeout: config.verification_timeout,
             keys: KeyCache::default(),
@@ -103,11 +113,12 @@ impl Checker {
             let items = manifest.items().cloned().enumerate();
             items.filter(|(index, _)| !verified.contains(index)).collect()
         };
+        let share = Arc::new(Semaphore::new(self.share_units as usize));
         let checks = missing.into_iter().map(|(index, item)| {
             let (checker, pointer) = (Arc::clone(self), Arc::clone(&pointer));
-            let verified = Arc::clone(verified);
+            let (verified, share) = (Arc::clone(verified), Arc::clone(&share));
             async move {
-                checker.check(index, &item, &pointer).await?;
+                checker.check(index, &item, &pointer, share).await?;
                 verified.lock().unwrap_or_else(PoisonError::into_inner).insert(index);
                 Ok::<(), OperatorError>(())
             }
@@ -122,13 +133,17 @@ impl Checker {
         index: usize,
         item: &Item,
         pointer: &Pointer,
+        share: Arc<Semaphore>,
     ) -> Result<(), OperatorError> {
         let system = self.system(item)?;
         let bytes = item.parts().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
-        let memory = Arc::clone(&self.memory);
-        let memory = memory.acquire_many_owned(units.min(self.memory_units)).await;
-        let memory = memory.map_err(|_| OperatorError::Stopped)?;
+        let units = units.min(self.share_units);
+        let stopped = |_| OperatorError::Stopped;
+        // Its own part first, so that nobody waits for the common one who could not use it.
+        let part = share.acquire_many_owned(units).await.map_err(stopped)?;
+        let memory = Arc::clone(&self.memory).acquire_many_owned(units).await.map_err(stopped)?;
+        let memory = Memory { _part: part, _memory: memory };
         let key = match &item.verification_key {
             None => ProgramKey::ProgramId(item.program_id),
             Some(part) => {
@@ -159,7 +174,7 @@ impl Checker {
         index: usize,
         system: Arc<dyn ProofSystem>,
         submission: Submission,
-        memory: OwnedSemaphorePermit,
+        memory: Memory,
     ) -> Result<VerifiedProof, OperatorError> {
         let thread = Arc::clone(&self.threads).acquire_owned().await;
         let thread = thread.map_err(|_| OperatorError::Stopped)?;

@@ -35,7 +35,8 @@ pub struct OperatorConfig {
     pub verification_timeout: Duration,
     /// Batches in work at once.
     pub max_batches: NonZeroUsize,
-    /// Files of all batches in memory at once, in bytes; at least [`LEAST_MEMORY_BYTES`](crate::limits::LEAST_MEMORY_BYTES).
+    /// Files of all batches in memory at once, in bytes; at least [`LEAST_MEMORY_BYTES`](crate::limits::LEAST_MEMORY_BYTES). Each of
+    /// `max_batches` has its part of it, at least as much.
     pub memory_bytes: u64,
     /// Proofs of one batch that are downloaded and verified at once.
     pub parallel_proofs: NonZeroUsize,

@@ -89,7 +89,7 @@ pub use error::FastError;
 pub use files::{InputsFile, KeyFile, ProofFiles};
 pub use group::{GroupTerms, ProofGroup, SignedGroup, group_id};
 pub use kept::{GroupParties, KeptGroups};
-pub use payer::{FastDeposit, FastPayer, FastWithdrawal, Mined, Reclaimed, Responded};
+pub use payer::{FastDeposit, FastPayer, FastWithdrawal, Mined, Reclaimed, Refunded, Responded};
 pub use proof::{FastProof, ProofParts};
 pub use reqwest::Url;
 pub use responses::{FinishedResponse, SignatureAggregator};

@@ -20,7 +20,7 @@ pub struct SignaturesConfig {
     pub service_manager: Address,
     /// How tasks are followed.
     pub watch: WatchSettings,
-    /// Signatures that are verified at once; one more is answered with 503.
+    /// Signatures that are verified at once; further ones wait for their turn.
     pub max_verifications: NonZeroUsize,
     /// Time for the rest of the operators after a quorum has signed: each that is absent costs gas. Several aggregators take
     /// different ones, so that they do not all respond at once.

@@ -16,6 +16,8 @@
 //!   the quorum again. An answer that somebody else gave first is as good as its own.
 //! - There is no memory but the transaction manager's: operators send their signatures again while a task is open, so a restart
 //!   has them within their `repeat_after`.
+//! - Signatures are verified in the order in which they come, so no flood of wrong ones, from fewer addresses than it takes to fill all
+//!   connections, keeps an operator's out.
 //! - Memory is bounded: tasks by [`collimate_tasks::MAX_TASKS`], signatures by the registry's operators.
 
 mod collection;

@@ -14,12 +14,17 @@ use collimate_tasks::{
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    SignaturesConfig, SignaturesError, SignaturesParts, http::router, limits::QUEUED_CHANGES,
-    metrics::Metrics, respond::Responder, task::TaskEntry,
+    SignaturesConfig, SignaturesError, SignaturesParts,
+    http::router,
+    limits::{PATIENCE, QUEUED_CHANGES},
+    metrics::Metrics,
+    respond::Responder,
+    task::TaskEntry,
 };
 
 /// Collects signatures and answers tasks until `shutdown`.
@@ -86,8 +91,11 @@ impl Intake {
             }
             collection.key_of(operator)?
         };
-        let permit = Arc::clone(&self.verifications).try_acquire_owned();
-        let permit = permit.map_err(|_| SignaturesError::Busy)?;
+        // In turn: whoever floods it with wrong ones has each connection wait behind those of all others, and keeps none out.
+        let turn = Arc::clone(&self.verifications).acquire_owned();
+        let Ok(Ok(permit)) = timeout(PATIENCE, turn).await else {
+            return Err(SignaturesError::Busy);
+        };
         let message = self.manager.message(task, systems);
         // Milliseconds of computing: off the threads that serve everybody.
         let verified = spawn_blocking(move || {

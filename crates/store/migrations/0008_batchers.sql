@@ -122,7 +122,8 @@ CREATE INDEX fast_groups_batched ON fast_groups (batcher_id, account, first_nonc
 CREATE INDEX fast_groups_waiting ON fast_groups (batcher_id, sequence) WHERE status = 'accepted';
 CREATE INDEX fast_groups_of_batch ON fast_groups (batch_id) WHERE batch_id IS NOT NULL;
 -- Wallets that did not stand by their signature.
-CREATE INDEX fast_groups_uncharged ON fast_groups (batcher_id, account, updated_at) WHERE charged_wei = 0;
+CREATE INDEX fast_groups_unreliable ON fast_groups (batcher_id, account, updated_at)
+    WHERE charged_wei = 0 OR (by_wallet AND status = 'rejected');
 
 CREATE TRIGGER fast_groups_guard BEFORE INSERT OR UPDATE ON fast_groups FOR EACH ROW EXECUTE FUNCTION guard_status(
     'new>accepted', 'accepted>batched', 'accepted>rejected', 'batched>open', 'open>verified', 'open>failed',

@@ -20,6 +20,7 @@ mod requests;
 mod restarts;
 mod samples;
 mod services;
+mod signatures;
 #[path = "../../../operator/tests/support/mod.rs"]
 mod support;
 mod unused;

@@ -1,15 +1,20 @@
 //! Requests that are repeated, raced or too many; and what is told about accounts and prices.
 
-use std::num::NonZeroUsize;
+use std::{convert::Infallible, num::NonZeroUsize, time::Duration};
 
 use alloy::primitives::B256;
+use bytes::Bytes;
 use collimate_api::fast::{
-    BatcherInfo, BatcherProblemCode as Code, BatcherReadiness, FEES, FeesAnswer, GroupStatus, INFO,
-    Wei,
+    BatcherInfo, BatcherProblemCode as Code, BatcherReadiness, FEES, FeesAnswer, GROUPS,
+    GroupStatus, INFO, Wei, field,
 };
 use collimate_batcher::Rate;
-use futures::future::join_all;
-use reqwest::StatusCode;
+use futures::{future::join_all, stream};
+use reqwest::{
+    Body, StatusCode,
+    multipart::{Form, Part},
+};
+use tokio::time::sleep;
 
 use crate::{
     group::{MAX_FEE, group, message, problem, signed},
@@ -122,6 +127,56 @@ async fn a_full_service_says_so_and_does_not_wait_for_ever() {
     world.accepted(&batcher, &group(&world, &alice, 0, &[sample(0)])).await;
     let problem = world.refused(&batcher, &group(&world, &bob, 0, &[sample(1)]), Code::Busy).await;
     assert!(problem.retry_after.is_some());
+}
+
+/// A byte at a time, never pausing long, for ever.
+fn trickle() -> Part {
+    let bytes = stream::unfold((), |()| async {
+        sleep(Duration::from_millis(50)).await;
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+    });
+    Part::stream(Body::wrap_stream(bytes)).file_name("file")
+}
+
+/// Neither a stranger with the only turn, nor an account that could pay with all of the spool's room, keeps others waiting for the whole
+/// time of an upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_a_byte_now_and_then_loses_turn_and_room_to_others() {
+    let world = World::start().await;
+    let (alice, bob) = (user(1), user(2));
+    for user in [&alice, &bob] {
+        world.deposit(user.address(), ETHER).await;
+    }
+    let large = group(&world, &alice, 0, &[sample(0), sample(1), sample(2)]);
+    let bytes = large.files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+    let authorization = serde_json::to_string(&large.authorization).unwrap();
+    let items = serde_json::to_string(&large.items).unwrap();
+    let largest = large.files.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap().0.clone();
+    let head = Form::new().part(field::AUTHORIZATION, trickle());
+    let files = Form::new()
+        .text(field::AUTHORIZATION, authorization)
+        .text(field::ITEMS, items)
+        .part(largest, trickle());
+    for (number, form) in [head, files].into_iter().enumerate() {
+        let mut config = hoarding(&world);
+        config.intake.upload_timeout = Duration::from_secs(3_600);
+        config.intake.idle_timeout = Duration::from_secs(1);
+        config.intake.queue_timeout = Duration::from_secs(60);
+        config.intake.max_group_bytes = bytes;
+        config.intake.spool_bytes = bytes.next_multiple_of(1 << 10);
+        if number == 0 {
+            config.intake.uploads = NonZeroUsize::MIN;
+        }
+        let batcher = start_with(&world, config).await;
+        let url = format!("{}{GROUPS}", batcher.url);
+        let slow = tokio::spawn(world.http.post(url).multipart(form).send());
+        // By then it has what it wants to keep.
+        sleep(Duration::from_millis(500)).await;
+        let honest = group(&world, &bob, number as u64, &[sample(number)]);
+        world.accepted(&batcher, &honest).await;
+        slow.abort();
+        batcher.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use alloy::{
 use collimate_api::fast::{BatcherProblemCode as Code, GroupEnd, GroupStatus};
 
 use crate::{
-    group::{MAX_FEE, Request, group, message, request},
+    group::{MAX_FEE, Request, group, message, request, signed},
     samples::sample,
     services::{Running, hoarding, start, start_with},
     support::{network::until, samples::Sample},
@@ -25,11 +25,12 @@ const ENDLESS: [u8; 4] = hex!("5b600056");
 const ADDRESS: Address = Address::repeat_byte(0x3a);
 
 async fn agree(world: &World, hash: B256) {
-    let _: bool = world
-        .node
-        .raw_request("anvil_setStorageAt".into(), (ADDRESS, B256::ZERO, hash))
-        .await
-        .unwrap();
+    agree_as(world, ADDRESS, hash).await;
+}
+
+async fn agree_as(world: &World, wallet: Address, hash: B256) {
+    let set = world.node.raw_request("anvil_setStorageAt".into(), (wallet, B256::ZERO, hash));
+    let _: bool = set.await.unwrap();
 }
 
 /// A wallet's group, with a signature longer than a key's.
@@ -60,7 +61,7 @@ async fn two_that_wait() -> (World, [B256; 2]) {
 }
 
 /// Starts a batcher, and has the wallet take its word back when the batch's transaction waits for its block.
-async fn withdrawn_in_the_very_block(world: &World) -> Running {
+async fn withdrawn_in_the_very_block(world: &World, wallet: Address) -> Running {
     world.node.anvil_set_auto_mine(false).await.unwrap();
     let batcher = start(world).await;
     until("it is sent", || async {
@@ -68,7 +69,7 @@ async fn withdrawn_in_the_very_block(world: &World) -> Running {
         (sent == 1).then_some(())
     })
     .await;
-    agree(world, B256::ZERO).await;
+    agree_as(world, wallet, B256::ZERO).await;
     world.mine(1).await;
     batcher
 }
@@ -102,19 +103,72 @@ async fn a_wallet_that_burns_gas_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wallet_that_withdraws_before_the_batch_is_dropped() {
+async fn a_wallet_that_withdraws_before_the_batch_is_dropped_and_not_taken_again() {
     let (world, [id, honest]) = two_that_wait().await;
     agree(&world, B256::ZERO).await;
     world.mine(1).await;
     let batcher = start(&world).await;
     world.dropped(&batcher, id, GroupEnd::SignatureWithdrawn).await;
     world.reaches(&batcher, honest, GroupStatus::Open).await;
+    // Or a few that say yes at the door and no to every batch would keep all batches from being made, and pay nothing.
+    let next = of_wallet(&world, 0, &[sample(2)]);
+    agree(&world, next.id(&world)).await;
+    world.refused(&batcher, &next, Code::BadSignature).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_offers_the_gas_that_it_takes() {
+    let world = world_with_wallet(&WALLET).await;
+    let batcher = start_with(&world, hoarding(&world)).await;
+    let (alice, proofs) = (user(1), [sample(0)]);
+    let key = signed(&world, &alice, message(&world, alice.address(), 0, 1, &proofs), &proofs);
+    let least = world.refused(&batcher, &key, Code::FeeTooLow).await.min_max_fee.unwrap();
+    // What is enough for a key would wait for ever, in front of those that offer less for each of many proofs.
+    let offering =
+        |fee: u128| request(message(&world, ADDRESS, 0, fee, &proofs), vec![0x5a; 500], &proofs);
+    let problem = world.refused(&batcher, &offering(least.0), Code::FeeTooLow).await;
+    let least_of_wallet = problem.min_max_fee.unwrap();
+    assert!(least_of_wallet > least, "{problem}");
+    world.deposit(ADDRESS, ETHER).await;
+    let enough = offering(2 * least_of_wallet.0);
+    agree(&world, enough.id(&world)).await;
+    world.accepted(&batcher, &enough).await;
+}
+
+/// An account of a key that delegated itself (EIP-7702): key and code can both sign for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_behind_a_wallets_group_of_its_own_stops_nobody() {
+    let world = World::start().await;
+    let (alice, bob) = (user(1), user(2));
+    world.node.anvil_set_code(alice.address(), Bytes::from(WALLET.to_vec())).await.unwrap();
+    let hoarder = start_with(&world, hoarding(&world)).await;
+    for user in [&alice, &bob] {
+        world.deposit(user.address(), ETHER).await;
+    }
+    let proofs = [sample(0)];
+    let by_code = message(&world, alice.address(), 0, MAX_FEE, &proofs);
+    let by_code = request(by_code, vec![0x5a; 500], &proofs);
+    agree_as(&world, alice.address(), by_code.id(&world)).await;
+    let by_code = world.accepted(&hoarder, &by_code).await.id;
+    let by_key = world.accepted(&hoarder, &group(&world, &alice, 1, &[sample(2)])).await.id;
+    let honest = world.accepted(&hoarder, &group(&world, &bob, 0, &[sample(1)])).await.id;
+    hoarder.stop().await;
+
+    let batcher = withdrawn_in_the_very_block(&world, alice.address()).await;
+    world.node.anvil_set_auto_mine(true).await.unwrap();
+    let open = world.reaches(&batcher, honest, GroupStatus::Open).await;
+    assert!(open.charged.unwrap().0 > 0);
+    for id in [by_code, by_key] {
+        let free = world.reaches(&batcher, id, GroupStatus::Open).await;
+        assert_eq!(free.charged.unwrap().0, 0, "the key's nonce was not its turn");
+    }
+    assert_eq!(world.on_chain(alice.address()).await, (ETHER, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken_again() {
     let (world, [id, honest]) = two_that_wait().await;
-    let batcher = withdrawn_in_the_very_block(&world).await;
+    let batcher = withdrawn_in_the_very_block(&world, ADDRESS).await;
     world.node.anvil_set_auto_mine(true).await.unwrap();
     let open = world.reaches(&batcher, honest, GroupStatus::Open).await;
     assert!(open.charged.unwrap().0 > 0);
@@ -134,7 +188,7 @@ async fn a_wallet_that_withdraws_in_the_very_block_stops_nobody_and_is_not_taken
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorganisation_in_which_a_wallet_stands_by_its_word_after_all_ends_what_has_its_nonce() {
     let (world, [id, honest]) = two_that_wait().await;
-    let batcher = withdrawn_in_the_very_block(&world).await;
+    let batcher = withdrawn_in_the_very_block(&world, ADDRESS).await;
     let open = world.reaches(&batcher, id, GroupStatus::Open).await;
     assert_eq!(open.charged.unwrap().0, 0);
     batcher.stop().await;

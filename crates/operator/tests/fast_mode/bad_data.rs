@@ -1,10 +1,24 @@
 //! Data services that lie, stall, send without end or disappear, and manifests that no honest program writes.
 
-use std::{convert::Infallible, num::NonZeroUsize, time::Duration};
+use std::{
+    convert::Infallible,
+    future::pending,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::{Router, body::Body, http::StatusCode, response::IntoResponse, routing::get};
-use collimate_batch::Pointer;
-use collimate_operator::{TaskState, TaskView};
+use alloy::primitives::B256;
+use axum::{
+    Router, body::Body, extract::Path, http::StatusCode, response::IntoResponse, routing::get,
+};
+use collimate_batch::{Group, Manifest, Part, Pointer};
+use collimate_objects::Key;
+use collimate_operator::{TaskState, TaskView, limits::LEAST_MEMORY_BYTES};
+use collimate_verifiers::ProofSystem;
 use futures::{StreamExt, stream};
 use tokio::net::TcpListener;
 
@@ -17,7 +31,7 @@ use crate::{
     world::{World, sample},
 };
 
-async fn signs(operator: &Running, task: alloy::primitives::B256) -> TaskView {
+async fn signs(operator: &Running, task: B256) -> TaskView {
     until("it is signed", || async {
         operator.operator_view(task).await.filter(|view| view.state == TaskState::Signed)
     })
@@ -32,11 +46,31 @@ async fn answering<R: IntoResponse + Send + 'static>(
         let answer = answer();
         async move { answer }
     };
-    let router = Router::new().route("/objects/{key}", get(answer));
+    serving(Router::new().route("/objects/{key}", get(answer))).await
+}
+
+async fn serving(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     url
+}
+
+/// A data service that gives a manifest, and then nothing. It counts what it was asked for in vain.
+async fn stalling_after(manifest: Vec<u8>, asked: Arc<AtomicUsize>) -> String {
+    let name = Key::of(&manifest).to_string();
+    let answer = move |Path(key): Path<String>| {
+        let (is_manifest, manifest) = (key == name, manifest.clone());
+        let asked = Arc::clone(&asked);
+        async move {
+            if !is_manifest {
+                asked.fetch_add(1, Ordering::SeqCst);
+                pending::<()>().await;
+            }
+            manifest
+        }
+    };
+    serving(Router::new().route("/objects/{key}", get(answer))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,6 +110,40 @@ async fn a_data_service_that_stalls_floods_or_disappears_holds_up_no_other_batch
         let view = operator.refuses(task.id, "BAT-006").await;
         assert_eq!((view.state == TaskState::Refused, view.signature), (false, None));
     }
+}
+
+/// A task costs little, and its maker decides what its files are said to be, and whether they ever come.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_that_never_come_take_no_memory_from_other_batches() {
+    let world = World::start().await;
+    let mut config = operator_config(&world, 0, &[]);
+    config.max_batches = NonZeroUsize::new(2).unwrap();
+    config.memory_bytes = 2 * LEAST_MEMORY_BYTES;
+    config.parallel_proofs = NonZeroUsize::new(16).unwrap();
+    // What it holds, it holds until the test is over.
+    let long = Duration::from_secs(600);
+    (config.turn, config.download.patience, config.download.object_timeout) = (long, long, long);
+    let operator = start_operator_with(&world, 0, config, VERIFIER.clone()).await;
+    let (honest, bytes) = (sample("fibonacci"), VERIFIER.max_proof_bytes() as u64);
+    let items = (0..16).map(|number| {
+        let hash = B256::repeat_byte(number);
+        let mut item = honest.item.clone();
+        item.proof = Part { sha256: hash, keccak256: hash, bytes };
+        item
+    });
+    let manifest = Manifest::new(vec![Group { items: items.collect() }]).unwrap();
+    let (encoded, asked) = (manifest.to_bytes().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let name = Key::of(&encoded);
+    let mirror = stalling_after(encoded, Arc::clone(&asked)).await;
+    let pointer = Pointer::new(name, vec![mirror.parse().unwrap()]).unwrap();
+    let root = manifest.tree().unwrap().root();
+    let bad = world.create(root, &pointer.to_string(), FEE_LIMIT).await;
+    until("it stalls", || async { (asked.load(Ordering::SeqCst) > 0).then_some(()) }).await;
+
+    let good = world.create_for(&world.publish(vec![vec![honest]])).await;
+    signs(&operator, good.id).await;
+    let stalled = operator.operator_view(bad.id).await.unwrap();
+    assert_eq!(stalled.state, TaskState::Checking, "it has its turn still");
 }
 
 #[tokio::test(flavor = "multi_thread")]

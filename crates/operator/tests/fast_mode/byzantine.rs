@@ -1,9 +1,15 @@
 //! One of four operators does what it wants; the batch is verified all the same.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use alloy::primitives::{B256, FixedBytes, aliases::U96};
 use collimate_chain::anvil::DEVELOPMENT_CHAIN_ID;
 use collimate_contracts::fast_mode::response_message;
 use collimate_tasks::wire::{Refusal, TaskSignature};
+use tokio::task::JoinSet;
 
 use crate::{
     services::{Running, start_aggregator, start_operator},
@@ -177,6 +183,38 @@ async fn one_of_four_that_signs_a_forged_batch_signs_alone() {
     assert_eq!((view.answers.len(), view.response), (1, None));
     assert!(view.answers[0].signed_stake < view.needed_stake);
     assert!(!world.is_verified(&forged, 0, 0).await);
+}
+
+/// Anyone can send signatures, and finding out that one is wrong takes as long as finding out that it is right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_wrong_signatures_keeps_no_right_one_out() {
+    let world = World::start().await;
+    let aggregator = start_aggregator(&world, 5).await;
+    let task = world.create_for(&world.publish(vec![vec![sample("fibonacci")]])).await;
+    until("the aggregator sees the task", || aggregator.signatures_view(task.id)).await;
+    let url = format!("{}/v1/tasks/{}/signatures", aggregator.url, task.id);
+    let (stolen, seen) = (answer(&world, task.id, 0, 3, 1), Arc::new(AtomicUsize::new(0)));
+    let mut flood = JoinSet::new();
+    // Each with a connection of its own, fewer than one address may have.
+    for _ in 0..40 {
+        let (client, url, seen) = (reqwest::Client::new(), url.clone(), Arc::clone(&seen));
+        flood.spawn(async move {
+            while let Ok(refused) = client.post(&url).json(&stolen).send().await {
+                // Read to its end, so that the connection serves the next one.
+                if refused.json::<Refusal>().await.is_ok_and(|refusal| refusal.code == "SIG-005") {
+                    seen.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    until("the flood is there", || async { (seen.load(Ordering::Relaxed) > 200).then_some(()) })
+        .await;
+    for (id, signer) in [(0, 0), (1, 1), (2, 2), (3, 3)] {
+        // None is sent twice.
+        post(&aggregator, task.id, &answer(&world, task.id, id, signer, 1)).await.unwrap();
+    }
+    flood.shutdown().await;
+    world.verified(&task).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Transactions of fast mode: deposits and withdrawals, and tasks without a batcher.
 
+mod refund;
+
 use alloy::{
     primitives::{Address, B256, Bytes, TxHash, U256, keccak256},
     providers::DynProvider,
@@ -19,6 +21,8 @@ use collimate_contracts::{
 };
 use collimate_tasks::{ServiceManager, TaskStatus};
 use serde::Serialize;
+
+pub use refund::Refunded;
 
 use super::{DirectBatch, FastContracts, FastError, FastTask, FinishedResponse, LockState};
 use crate::{SdkError, TxJournal, sending::Sender};

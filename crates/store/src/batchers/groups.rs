@@ -272,22 +272,24 @@ impl BatcherLedger {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    /// Whether an authorisation of this account did not hold in its batch, since a time.
+    /// Whether a wallet did not stand by its signature since a time: in its batch, or before, when its group was dropped with this code.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn was_uncharged_since(
+    pub async fn broke_its_word_since(
         &self,
         account: &[u8; 20],
         since: OffsetDateTime,
+        withdrawn: &str,
     ) -> Result<bool, StoreError> {
-        Ok(sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM fast_groups
-                WHERE batcher_id = $1 AND account = $2 AND charged_wei = 0 AND updated_at > $3) AS "found!""#,
-            self.id,
-            &account[..],
-            since
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM fast_groups WHERE batcher_id = $1 AND account = $2 AND updated_at > $3 \
+                 AND (charged_wei = 0 OR (by_wallet AND status = 'rejected')) AND (charged_wei = 0 OR code = $4))",
         )
+        .bind(self.id)
+        .bind(&account[..])
+        .bind(since)
+        .bind(withdrawn)
         .fetch_one(&self.pool)
         .await?)
     }

@@ -10,6 +10,7 @@ use collimate_store::{
 };
 use futures::future::join_all;
 use sqlx::PgPool;
+use time::OffsetDateTime;
 
 use crate::support::empty_database;
 
@@ -271,6 +272,30 @@ async fn a_batch_that_is_given_up_gives_its_groups_back_and_is_known_if_it_is_mi
     chain.advance(20, &[created(20, &[10, 10])]).await;
     assert_eq!(chain.batch(batch.id).await.status, BatchStatus::Open);
     assert_eq!(chain.group(&groups[0]).await, (GroupStatus::Open, Some(10)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_takes_its_word_back_before_its_batch_is_known_for_it() {
+    let (ledger, _, _) = ledger().await;
+    let wallet = |account| NewGroup { by_wallet: true, ..group(account, 0, 1) };
+    let (epoch, tomorrow) =
+        (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::now_utc() + Duration::from_secs(86_400));
+    let broke = async |account: u8, since| {
+        ledger.broke_its_word_since(&[account; 20], since, "BTC-064").await.unwrap()
+    };
+    for (group, code, known) in [
+        (wallet(1), "BTC-064", true),
+        // Its deadline came, or its key has another reason: no word was broken.
+        (wallet(2), "BTC-060", false),
+        (group(3, 0, 1), "BTC-064", false),
+    ] {
+        accept(&ledger, &group).await;
+        let account = group.account[0];
+        assert!(!broke(account, epoch).await, "it waits");
+        ledger.reject_group(&group.id, code, "dropped", BEHIND).await.unwrap();
+        assert_eq!(broke(account, epoch).await, known, "{account}");
+        assert!(!broke(account, tomorrow).await, "forgotten in time");
+    }
 }
 
 /// Wallet 1's group for the nonces 0 and 1 is on chain in block 20, uncharged, with group `other`; the wallet has groups that wait for

@@ -9,7 +9,7 @@ use alloy::primitives::{B256, U256};
 use clap::Args;
 use collimate_sdk::{
     Client, FastError, FastTask, GatewaySettings, SdkError, SignatureAggregator,
-    fast::{FinishedResponse, Reclaimed, Responded, TaskStatus},
+    fast::{FinishedResponse, Reclaimed, Refunded, Responded, TaskStatus},
 };
 use serde::Serialize;
 
@@ -64,7 +64,8 @@ pub(super) struct RespondArgs {
 
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Only the account that created the task can. Without the file, name the batch's root: the task is looked for on chain.\n\n\
+    after_help = "Your own task's ether goes to you. What users paid a batcher for a task that expired goes back into their accounts, \
+    whoever asks for it. Without the file, name the batch's root: the task is looked for on chain.\n\n\
     Examples:\n  \
     collimate fast reclaim batch/task.json\n  \
     collimate fast reclaim --root 0x8a1b…"
@@ -92,6 +93,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct ReclaimReport {
     reclaimed: Vec<Reclaimed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refunded: Vec<Refunded>,
 }
 
 pub(super) async fn show(
@@ -162,19 +165,27 @@ pub(super) async fn reclaim(
         (None, root) => {
             let root = root.unwrap_or_default();
             let (contracts, since) = (client.fast_contracts().await?, client.profile().first_block);
-            let tasks = contracts.tasks_of(root, args.key.address()?, since).await?;
+            let mut tasks = contracts.tasks_of(root, args.key.address()?, since).await?;
+            if tasks.is_empty() {
+                tasks = contracts.tasks_of(root, contracts.batcher_payments(), since).await?;
+            }
             if tasks.is_empty() {
                 return Err(FastError::NoTask { task: root }.into());
             }
             tasks
         }
     };
+    let batchers = client.fast_profile()?.batcher_payments;
     let payer = client.fast_payer(args.key.signer()?, &journal()?).await?;
-    let (mut reclaimed, mut refused) = (vec![], None);
+    let (mut reclaimed, mut refunded, mut refused) = (vec![], vec![], None);
     for task in &tasks {
         progress.say(&format!("reclaiming task {}", task.task_id));
-        match payer.reclaim(task).await {
-            Ok(done) => reclaimed.push(done),
+        let done = match task.sender == batchers {
+            true => payer.refund(task).await.map(|done| refunded.push(done)),
+            false => payer.reclaim(task).await.map(|done| reclaimed.push(done)),
+        };
+        match done {
+            Ok(()) => {}
             // Of several, some may be open still, and others empty.
             Err(error @ SdkError::Fast(FastError::CannotSend { .. })) => refused = Some(error),
             Err(error) => {
@@ -184,7 +195,7 @@ pub(super) async fn reclaim(
         }
     }
     payer.stop().await;
-    if let (true, Some(error)) = (reclaimed.is_empty(), refused) {
+    if let (true, Some(error)) = (reclaimed.is_empty() && refunded.is_empty(), refused) {
         return Err(error.into());
     }
     let mut rows = vec![];
@@ -194,7 +205,12 @@ pub(super) async fn reclaim(
         rows.push(("reclaimed", ether(U256::from(done.amount_wei.0))));
         rows.push(("transaction", done.mined.transaction.to_string()));
     }
-    Ok(Outcome::new(&ReclaimReport { reclaimed }, rows))
+    for done in &refunded {
+        rows.push(("task", format!("{}, expired", done.task_id)));
+        rows.push(("given back to its users", ether(U256::from(done.amount_wei.0))));
+        rows.push(("transaction", done.mined.transaction.to_string()));
+    }
+    Ok(Outcome::new(&ReclaimReport { reclaimed, refunded }, rows))
 }
 
 impl RespondArgs {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     fake_gateway::Answer,
-    fast_network::{ALICE, BATCHER, FastNetwork, account, on_chain, signer},
+    fast_network::{ALICE, BATCHER, FastNetwork, RESPONSE_BLOCKS, account, on_chain, signer},
 };
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -283,4 +283,27 @@ async fn a_deadline_is_by_the_chains_clock_and_one_that_the_batcher_takes() {
     let patient = Client::new(world.network.profile.clone(), settings).unwrap();
     let signed = patient.authorize_group(our_group(), MAX_FEE, &signer(ALICE)).await.unwrap();
     assert!(signed.authorization().deadline <= now + 7_200, "what the batcher takes");
+}
+
+#[tokio::test]
+async fn whoever_asks_gives_users_back_what_a_batcher_that_is_gone_charged_for_nothing() {
+    let world = World::start().await;
+    let (alice, signed) = (account(ALICE), world.signs().await);
+    let authorization = signed.authorization();
+    let root = authorization.proofs_root;
+    world.charge(root, vec![on_chain(authorization)]).await;
+    let client = &world.client;
+    let contracts = client.fast_contracts().await.unwrap();
+    let balance = async || contracts.account(account(BATCHER), alice).await.unwrap().balance_wei.0;
+    assert_eq!(balance().await, 10 * MAX_FEE - 3 * PRICE);
+    let tasks = contracts.tasks_of(root, contracts.batcher_payments(), 0).await.unwrap();
+    let payer = client.fast_payer(signer(ALICE), &world.network.journal(ALICE)).await.unwrap();
+    assert_eq!(payer.refund(&tasks[0]).await.unwrap_err().code(), "SDK-053", "it is open");
+    world.network.mine(u64::from(RESPONSE_BLOCKS) + 1).await;
+    assert_eq!(payer.reclaim(&tasks[0]).await.unwrap_err().code(), "SDK-053", "not hers alone");
+    let refunded = payer.refund(&tasks[0]).await.unwrap();
+    assert_eq!((refunded.batcher, refunded.amount_wei), (account(BATCHER), Wei(3 * PRICE)));
+    assert_eq!(balance().await, 10 * MAX_FEE);
+    assert!(payer.refund(&tasks[0]).await.is_err(), "once");
+    payer.stop().await;
 }

@@ -1,9 +1,6 @@
 //! Reorganisations: what they take away is taken back, and done again.
 
-use alloy::{
-    primitives::B256,
-    providers::{Provider, ext::AnvilApi},
-};
+use alloy::{primitives::B256, providers::Provider};
 use collimate_api::fast::GroupStatus;
 
 use crate::{
@@ -34,7 +31,7 @@ async fn a_task_that_a_reorganisation_takes_away_is_created_again_and_charged_on
     let open = world.reaches(&batcher, id, GroupStatus::Open).await;
     let task = open.batch.clone().unwrap().task_id.unwrap();
     // Whether its transaction was confirmed already or not: it is sent again, or another one is.
-    world.node.anvil_rollback(Some(1)).await.unwrap();
+    world.anvil.roll_back(1).await.unwrap();
     world.mine(2).await;
     let again = moved_on(&world, &batcher, id, task).await;
     assert_ne!(again, task);
@@ -63,7 +60,7 @@ async fn an_answer_that_a_reorganisation_takes_away_is_taken_back() {
     let systems = [sample(0).item.proving_system];
     world.answer(&batch, &systems).await;
     world.reaches(&batcher, id, GroupStatus::Verified).await;
-    world.node.anvil_rollback(Some(1)).await.unwrap();
+    world.anvil.roll_back(1).await.unwrap();
     world.mine(1).await;
     until("it is open again", || async {
         (world.group(&batcher, id).await.status == GroupStatus::Open).then_some(())
@@ -73,7 +70,7 @@ async fn an_answer_that_a_reorganisation_takes_away_is_taken_back() {
     world.reaches(&batcher, id, GroupStatus::Verified).await;
     // One that nobody watched, too.
     batcher.kill().await;
-    world.node.anvil_rollback(Some(1)).await.unwrap();
+    world.anvil.roll_back(1).await.unwrap();
     world.mine(2).await;
     let batcher = start(&world).await;
     until("it is open again", || async {

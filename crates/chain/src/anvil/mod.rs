@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use alloy::{primitives::U64, providers::Provider};
 pub use binary::find_anvil;
 pub use keys::{DEVELOPMENT_CHAIN_ID, DEVELOPMENT_KEYS, development_signer};
 use process::Process;
@@ -169,6 +170,37 @@ impl Anvil {
             state::settle(state).map_err(failed("its state cannot be written"))?;
         }
         Ok(())
+    }
+
+    /// Takes the newest blocks away, as a reorganisation does, on a node that mines each transaction at once.
+    ///
+    /// A block's state can be read a moment before the block is the head; a rollback in that moment takes away another block and
+    /// leaves a pool that mines nothing more. So this waits until nothing is being mined.
+    ///
+    /// # Errors
+    /// [`ChainError::Node`]; [`ChainError::AnvilFailed`] if transactions stay in its pool.
+    pub async fn roll_back(&self, blocks: u64) -> Result<(), ChainError> {
+        #[derive(Debug, PartialEq, Eq, Deserialize)]
+        struct Pool {
+            pending: U64,
+            queued: U64,
+        }
+        let node = connect(&self.url(), Timeouts::default())?;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let pool = node.raw_request::<_, Pool>("txpool_status".into(), ());
+            let pool = pool.await.map_err(ChainError::node("txpool_status"))?;
+            if pool == (Pool { pending: U64::ZERO, queued: U64::ZERO }) {
+                break;
+            }
+            if Instant::now() >= deadline {
+                let reason = format!("it does not mine what it has: {pool:?}");
+                return Err(ChainError::AnvilFailed { reason });
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let done = node.raw_request("anvil_rollback".into(), (blocks,));
+        done.await.map_err(ChainError::node("anvil_rollback"))
     }
 
     /// Leaves the process running when this guard is dropped.

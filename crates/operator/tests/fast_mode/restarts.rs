@@ -1,6 +1,6 @@
 //! What a crash, a restart and a reorganisation leave.
 
-use alloy::providers::{Provider, ext::AnvilApi};
+use alloy::providers::Provider;
 use collimate_operator::TaskState;
 
 use crate::{
@@ -113,7 +113,7 @@ async fn a_task_that_a_reorganisation_takes_away_is_dropped_and_a_new_one_is_ans
         .await;
     }
     let head = world.node.get_block_number().await.unwrap();
-    world.node.anvil_rollback(Some(1)).await.unwrap();
+    world.anvil.roll_back(1).await.unwrap();
     world.mine(3).await;
     // The other one counts nonces that the chain has forgotten.
     world.wallet = wallet(&world.anvil, 0).0;
@@ -144,7 +144,7 @@ async fn a_response_that_a_reorganisation_takes_away_is_given_again() {
     let batch = world.publish(vec![vec![sample("fibonacci")]]);
     let task = world.create_for(&batch).await;
     world.verified(&task).await;
-    world.node.anvil_rollback(Some(1)).await.unwrap();
+    world.anvil.roll_back(1).await.unwrap();
     world.mine(2).await;
     world.verified(&task).await;
     world.mine(2).await;

@@ -92,7 +92,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let log = "collimate_operator=debug,collimate_signatures=debug,collimate_tasks=debug";
+        let log = "collimate_chain=debug,collimate_operator=debug,collimate_signatures=debug,collimate_tasks=debug";
         let Network { anvil, node, wallet, owner: sender, manager } = Network::start(log).await;
         let (data, folder) = (DataService::start().await, tempfile::tempdir().unwrap());
         Self { anvil, node, wallet, sender, manager, data, folder }

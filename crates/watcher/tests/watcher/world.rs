@@ -148,7 +148,7 @@ impl World {
 
     /// Undoes the newest blocks, and mines others in their place.
     pub(crate) async fn reorganise(&mut self, blocks: u64) {
-        self.node.anvil_rollback(Some(blocks)).await.unwrap();
+        self.anvil.roll_back(blocks).await.unwrap();
         self.mine(blocks + 1).await;
         // The other one counts nonces that the chain has forgotten.
         self.wallet = wallet(&self.anvil, 0).0;

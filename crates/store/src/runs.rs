@@ -296,8 +296,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         lock_run(&mut tx, run_id, &[RunStatus::Confirming]).await?;
         sqlx::query!(
-            "UPDATE runs SET status = 'final', tx_hash = $2, block_number = $3, \
-             hard_since = CASE WHEN $4::bool THEN $3 END, hard_tx_hash = CASE WHEN $4::bool THEN $2 END, \
+            "UPDATE runs SET status = 'final', tx_hash = $2::bytea, block_number = $3::bigint, \
+             hard_since = CASE WHEN $4::bool THEN $3::bigint END, hard_tx_hash = CASE WHEN $4::bool THEN $2::bytea END, \
              updated_at = now(), finished_at = now() WHERE id = $1",
             run_id,
             tx_hash.as_ref().map(|hash| &hash[..]),

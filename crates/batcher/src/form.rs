@@ -83,7 +83,7 @@ impl Form {
 
     /// Takes in what is left, and forgets it: who sends megabytes again for an answer that was lost has to be able to read it.
     pub(crate) async fn skip(mut self) -> Result<(), Fault> {
-        let mut clock = self.clock.from_now(LEAST_PACE);
+        let mut clock = self.clock.restarted(LEAST_PACE);
         while let Some(mut part) =
             clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?
         {
@@ -105,7 +105,7 @@ impl Form {
         // The pace that all of it needs to come in the time for an upload.
         let left = self.clock.end.saturating_duration_since(Instant::now()).as_secs().max(1);
         let pace = total.checked_div(left).unwrap_or(total);
-        let mut clock = self.clock.from_now(pace.max(LEAST_PACE));
+        let mut clock = self.clock.restarted(pace.max(LEAST_PACE));
         while let Some(mut part) =
             clock.wait(self.form.next_field()).await?.map_err(|e| unreadable(&e))?
         {
@@ -136,7 +136,7 @@ impl Form {
 
 impl Clock {
     /// Counts anew, for this pace.
-    fn from_now(self, pace: u64) -> Self {
+    fn restarted(self, pace: u64) -> Self {
         Self { since: Instant::now(), bytes: 0, pace, ..self }
     }
 

@@ -12,9 +12,7 @@ use std::{
 };
 
 use slop_air::{Air, AirBuilder, AirBuilderWithPublicValues, PairBuilder};
-use slop_algebra::{
-    AbstractExtensionField, AbstractField, ExtensionField, Field, PackedField, PackedValue,
-};
+use slop_algebra::{AbstractExtensionField, AbstractField, ExtensionField, Field, PackedValue};
 use slop_matrix::dense::RowMajorMatrixView;
 
 use crate::air::EmptyMessageBuilder;

@@ -24,6 +24,8 @@ mod install;
 mod pipeline;
 mod stage;
 
-pub use artifacts::{Artifacts, ArtifactsOptions, Mode};
+#[cfg(test)]
+pub use artifacts::Mode;
+pub use artifacts::{Artifacts, ArtifactsOptions};
 pub use clock::WrapClock;
 pub use pipeline::{Step, Wrapper, work_folder};

@@ -256,3 +256,41 @@ contract SP1Groth16PublishedSetupTest is SP1Groth16ProofTest {
         return readProof(string.concat(folder, "/../", name));
     }
 }
+
+/// The committed Groth16 proof of a run of ours, wrapped with circuit artifacts of a development set-up whose key is committed beside it.
+contract SP1Groth16OwnRunTest is SP1Groth16ProofTest {
+    function _files() internal view override returns (string memory folder_, string memory keyFile) {
+        folder_ = string.concat(vm.projectRoot(), "/test/data/run-groth16");
+        keyFile = string.concat(folder_, "/key.json");
+    }
+
+    function _absent() internal pure override returns (string memory) {
+        return "no wrapped run below contracts/test/data/run-groth16; see docs/decisions/15-hard-finality.md";
+    }
+
+    /// It is ours and committed, so that its absence is an error.
+    function setUp() public override {
+        super.setUp();
+        vm.assertTrue(present, _absent());
+    }
+
+    function test_key_isForDevelopmentAlone_succeeds() public ifPresent {
+        vm.assertTrue(verifier.IS_DEVELOPMENT_KEY());
+    }
+
+    /// The whole of it: a real run, with its real proof and blobs, becomes a hard root within the limit of gas.
+    function test_verifySP1_realRun_succeeds() public ifPresent {
+        RealProof memory real = readProof(folder);
+        Service service =
+            new Service(verifier, real.programId, IRiscZeroVerifier(address(0)), 0, ISP1Verifier(address(0)));
+        bytes memory packed = vm.readFileBinary(string.concat(folder, "/blob_hashes.bin"));
+        bytes32[] memory blobs = new bytes32[](packed.length / 32);
+        for (uint256 i = 0; i < packed.length; ++i) {
+            blobs[i / 32] |= bytes32(packed[i]) >> (8 * (i % 32));
+        }
+        vm.blobhashes(blobs);
+        service.verifySP1(real.publicValues, real.proof);
+        (, bytes32 root,,) = abi.decode(real.publicValues, (uint256, bytes32, uint256, bytes32));
+        vm.assertEq(service.hardSince(root), block.number);
+    }
+}

@@ -49,18 +49,15 @@ pub(crate) const ETHER: u128 = 1_000_000_000_000_000_000;
 static SERVER: OnceCell<EmbeddedPostgres> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-fn parent_dir() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("collimate-batcher-tests")
-}
-
 /// A folder named after this process. Those of processes that are gone are removed.
 fn data_dir() -> PathBuf {
-    for entry in fs::read_dir(parent_dir()).into_iter().flatten().flatten() {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("collimate-batcher-tests");
+    for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
         if !Path::new("/proc").join(entry.file_name()).exists() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    parent_dir().join(std::process::id().to_string())
+    parent.join(std::process::id().to_string())
 }
 
 async fn database() -> String {
@@ -98,8 +95,8 @@ impl World {
         let Network { anvil, node, wallet, owner, manager } = Network::start(log).await;
         let payments = BatcherPaymentService::deploy(&wallet, manager, UNLOCK_DELAY);
         let payments = *payments.await.unwrap().address();
-        fs::create_dir_all(parent_dir()).unwrap();
-        let folder = tempfile::tempdir_in(parent_dir()).unwrap();
+        // Not beside the servers' folders, of which the first test to need a server removes those without a process.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let objects = Objects::folder(&folder.path().join("objects")).unwrap();
         objects.name().await.unwrap();
         let mirror = serve(objects.clone()).await;

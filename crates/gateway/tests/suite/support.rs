@@ -45,18 +45,15 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 static VERIFIERS: LazyLock<VerifierPool> =
     LazyLock::new(|| VerifierPool::new(NonZeroUsize::new(2).unwrap(), 64).unwrap());
 
-fn parent_dir() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("collimate-gateway-tests")
-}
-
 /// A folder named after this process. Those of processes that are gone are removed.
 fn data_dir() -> PathBuf {
-    for entry in fs::read_dir(parent_dir()).into_iter().flatten().flatten() {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("collimate-gateway-tests");
+    for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
         if !Path::new("/proc").join(entry.file_name()).exists() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    parent_dir().join(std::process::id().to_string())
+    parent.join(std::process::id().to_string())
 }
 
 /// A server that tests share; a test that stops its server starts its own.
@@ -224,8 +221,8 @@ impl World {
         aggregation_service: Address,
     ) -> Self {
         let store = Store::connect(database).await.unwrap();
-        fs::create_dir_all(parent_dir()).unwrap();
-        let folder = tempfile::tempdir_in(parent_dir()).unwrap();
+        // Not beside the servers' folders, of which the first test to need a server removes those without a process.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let objects = Objects::folder(&folder.path().join("objects")).unwrap();
         objects.name().await.unwrap();
         let gateway =

@@ -274,12 +274,12 @@ contract SP1Groth16OwnRunTest is SP1Groth16ProofTest {
         vm.assertTrue(present, _absent());
     }
 
-    function test_key_isForDevelopmentAlone_succeeds() public ifPresent {
+    function test_key_isForDevelopmentAlone_succeeds() public view {
         vm.assertTrue(verifier.IS_DEVELOPMENT_KEY());
     }
 
     /// The whole of it: a real run, with its real proof and blobs, becomes a hard root within the limit of gas.
-    function test_verifySP1_realRun_succeeds() public ifPresent {
+    function test_verifySP1_realRun_succeeds() public {
         RealProof memory real = readProof(folder);
         Service service =
             new Service(verifier, real.programId, IRiscZeroVerifier(address(0)), 0, ISP1Verifier(address(0)));
